@@ -1,0 +1,1 @@
+"""Certificates, roots and chains, and path building as each TLS stack does it."""
