@@ -1,8 +1,8 @@
 """
 What do servers serve? Our handshake with many servers at once: the chain, protocol and cipher of each, or why not.
 
-One thread, one selector and one TLS context do the work; ``_conversation`` says what is said, ``_pace`` whose turn it is, ``_names``
-turns names into addresses. Nothing is raised for a server: every answer, also none, is a ``Probed``.
+One thread, one selector and one TLS context do the work; ``_conversation`` says what is said, ``_pace`` whose turn it is,
+``_names`` turns names into addresses. Nothing is raised for a server: every answer, also none, is a ``Probed``.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ class _Probing:
 
     def timed_out(self, flight: _Flight) -> Seen:
         if flight.dialling:
-            return Seen(Answer.TIMED_OUT, why=f"no connection within {self.timeout:g} s", hint="a firewall, or the wrong address?")
+            return Seen(Answer.TIMED_OUT, why=f"no connection within {self.timeout:g} s", hint="a firewall, or a wrong address?")
         why = f"connected, but no answer within {self.timeout:g} s"
         return Seen(Answer.TIMED_OUT, why=why, hint="is this PostgreSQL? then give it longer with `--timeout`")
 
@@ -362,7 +362,7 @@ def _unreached(error: OSError) -> Seen:
     if error.errno == errno.ECONNREFUSED:
         return Seen(Answer.REFUSED, why="the connection was refused", hint="is the server running, and on this port?")
     if error.errno == errno.ETIMEDOUT:
-        return Seen(Answer.TIMED_OUT, why="no connection: the system gave up", hint="a firewall, or the wrong address?")
+        return Seen(Answer.TIMED_OUT, why="no connection: the system gave up", hint="a firewall, or a wrong address?")
     return Seen(Answer.UNREACHABLE, why=f"no connection: {text}", hint="check the address and the route to it")
 
 
