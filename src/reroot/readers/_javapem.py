@@ -1,0 +1,129 @@
+"""
+Certificates as Java's CertificateFactory("X.509") reads them: PEM of any label, DER, PKCS#7, one after the other.
+
+Source: jdk sun/security/provider/X509Factory.java (readOneBlock, checkHeaderFooter, parseX509orPKCS7Cert); measured with 17.0.15.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from ..pki.certificate import Certificate
+from ..truststores import _der
+from ..truststores.pkcs7 import certificates_of
+
+BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
+EC_KEY = "1.2.840.10045.2.1"
+HEADER = re.compile(rb"[\r\n]-----")
+
+
+class NotLoaded(ValueError):
+    """The factory throws."""
+
+
+def many(content: bytes) -> list[Certificate]:
+    """generateCertificates: all of them, or ``NotLoaded``. An empty stream is an empty list."""
+    if not content:
+        return []
+    each = _blocks(content)
+    first = next(each, None)
+    if first is None:
+        raise NotLoaded("No certificate data found")
+    try:
+        return [_certificate(der) for der in certificates_of(first)]
+    except ValueError:
+        pass
+    return [_certificate(first), *map(_certificate, each)]
+
+
+def first(content: bytes) -> Certificate:
+    """generateCertificate: the first block, whatever follows."""
+    der = next(_blocks(content), None)
+    if der is None:
+        raise NotLoaded("Could not parse certificate: java.io.IOException: Empty input")
+    return _certificate(der)
+
+
+def _certificate(der: bytes) -> Certificate:
+    if not takes(der):
+        raise NotLoaded("Could not parse certificate")
+    return Certificate(der)
+
+
+@lru_cache(maxsize=8192)
+def takes(der: bytes) -> bool:
+    """X509CertImpl: strict DER and a key that can be read, though not whether its point lies on the curve."""
+    if not _der.whole(der):
+        return False
+    certificate = Certificate(der)
+    try:
+        return certificate.is_readable or certificate.parsed.public_key_algorithm_oid.dotted_string == EC_KEY
+    except ValueError:
+        return False
+
+
+def _blocks(content: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(content):
+        if content[at] == _der.SEQUENCE:
+            try:
+                end = _end(content, at)
+            except ValueError as error:
+                raise NotLoaded(str(error)) from None
+            yield _der.flat(content[at:end])
+            at = end
+            continue
+        found = _armoured(content, at)
+        if found is None:
+            return
+        der, at = found
+        yield der
+
+
+def _end(content: bytes, at: int) -> int:
+    if content[at + 1 : at + 2] != b"\x80":
+        return _der.value(content, at).end
+    return _der._definite(content, at, len(content), 0)[1]
+
+
+def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:
+    if content.startswith(b"-----", at):
+        at += 5
+    else:
+        opening = HEADER.search(content, at)
+        if opening is None:
+            return None
+        at = opening.end()
+    ending = re.compile(rb"[\r\n]").search(content, at)
+    if ending is None or (ending.end() >= len(content) and ending[0] == b"\r"):
+        raise NotLoaded("Incomplete data")
+    header = b"-----" + content[at : ending.start()]
+    line_end = b"\n"
+    at = ending.end()
+    if ending[0] == b"\r":
+        if content[at : at + 1] == b"\n":
+            at += 1
+        else:
+            line_end = b"\r"
+    dash = content.find(b"-", at)
+    if dash < 0:
+        raise NotLoaded("Incomplete data")
+    text = content[at:dash].translate(None, b"\t\n\r ")
+    closing = re.compile(rb"[\r\n]" if line_end == b"\r" else rb"\n").search(content, dash)
+    stop, after = (closing.start(), closing.end()) if closing else (len(content), len(content))
+    _check(header.rstrip(b" \t\f\v"), content[dash:stop].replace(b"\r", b"").rstrip(b" \t\f\v"))
+    if not BASE64.fullmatch(text):
+        raise NotLoaded("Illegal base64")
+    return base64.b64decode(text + b"=" * (-len(text) % 4)), after
+
+
+def _check(header: bytes, footer: bytes) -> None:
+    if len(header) < 16 or not header.startswith(b"-----BEGIN ") or not header.endswith(b"-----"):
+        raise NotLoaded("Illegal header: " + header[:60].decode("ascii", "backslashreplace"))
+    if len(footer) < 14 or not footer.startswith(b"-----END ") or not footer.endswith(b"-----"):
+        raise NotLoaded("Illegal footer: " + footer[:60].decode("ascii", "backslashreplace"))
+    if header[11:-5] != footer[9:-5]:
+        raise NotLoaded("Header and footer do not match")

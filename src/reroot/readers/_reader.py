@@ -1,0 +1,98 @@
+"""What one reader file must say, and the shape of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography import x509
+
+from ..pki.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about these bytes that a person should know: ``code`` names the rule, ``text`` says it."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """What a stack gets from some bytes: whether its own loader accepts them, and the certificates it then trusts, each once.
+
+    ``error`` is what the stack says, in short, when it does not load. A stack may load a file and trust nothing from it.
+    """
+
+    loads: bool
+    certificates: tuple[Certificate, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Bytes as one version of a stack is given them. ``version`` is its numbers, ``()`` when it is not known."""
+
+    version: tuple[int, ...]
+    content: bytes
+    store_type: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A TLS stack's way to load roots. ``proven`` names the versions whose loader was run against the same bytes.
+
+    ``source`` says where the rules come from. ``takes`` names the values of ``store_type`` that it knows.
+    """
+
+    title: str
+    read: Callable[[Question], Anchors]
+    source: str
+    proven: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ("PEM",)
+
+
+def failed(error: str, code: str = "does-not-load", problems: Iterable[Problem] = ()) -> Anchors:
+    """The loader refuses the file as a whole."""
+    return Anchors(False, (), (Problem(code, error), *problems), error)
+
+
+def loaded(certificates: Sequence[Certificate], problems: Iterable[Problem] = ()) -> Anchors:
+    """The loader is content; certificates that stand twice count once."""
+    unique = tuple(dict.fromkeys(certificates))
+    found = list(problems)
+    if len(unique) < len(certificates):
+        found.append(Problem("duplicate", f"{len(certificates) - len(unique)} certificates stand there twice; they count once"))
+    if not unique:
+        found.append(Problem("no-anchors", "loads, but nothing is trusted"))
+    return Anchors(True, unique, tuple(found))
+
+
+@lru_cache(maxsize=8192)
+def openssl_takes(der: bytes) -> bool:
+    """Whether OpenSSL's d2i_X509 takes these bytes. What the strict parser takes, OpenSSL takes too; for the rest it is asked."""
+    certificate = Certificate(der)
+    try:
+        return certificate.parsed is not None
+    except ValueError:
+        pass
+    from OpenSSL import crypto
+
+    try:
+        return crypto.load_certificate(crypto.FILETYPE_ASN1, der) is not None
+    except (crypto.Error, ValueError):
+        return False
+
+
+@lru_cache(maxsize=8192)
+def strictly_takes(der: bytes) -> bool:
+    """Whether a parser that also reads the key and every extension (Java, Go, webpki) takes these bytes."""
+    certificate = Certificate(der)
+    try:
+        return certificate.is_readable and not certificate.has_broken_extensions
+    except (ValueError, x509.DuplicateExtension):
+        return False
