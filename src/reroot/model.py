@@ -145,7 +145,8 @@ class Endpoint:
 
     @property
     def is_unix_socket(self) -> bool:
-        return self.host.startswith(("/", "@")) and not self.address
+        """A socket of this machine; nothing named at all is libpq's default socket."""
+        return not self.address and (not self.host or self.host.startswith(("/", "@")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,29 +213,34 @@ class RootsFrom(Enum):
 class Stack:
     """The TLS stack that judges the chain: a family of path-building rules and what divides its versions.
 
-    ``family`` is ``openssl``, ``java``, ``go``, ``rustls``, ``erlang``, ``dotnet`` …; ``security_level`` is OpenSSL's (0 to 5).
+    ``family`` is ``openssl``, ``java``, ``go``, ``rustls``, ``erlang``, ``dotnet`` …; ``security_level`` is OpenSSL's (0 to 5),
+    None when it is not known.
     """
 
     family: str
     version: str = ""
     partial_chain: bool = False
     strict: bool = False
-    security_level: int = 1
+    security_level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RootSource:
     """Where a client's roots come from: ``path`` is a file or folder of the client's machine, ``""`` where there is none.
 
-    ``inline`` holds trust material that was written into the settings themselves.
+    ``beside`` are further files that are read where they exist. ``inline`` holds trust material that was written into the
+    settings themselves. ``store_type`` and ``password`` open a key store.
     ``adds`` says that these roots stand beside the stack's default roots instead of replacing them.
     """
 
     origin: RootsFrom = RootsFrom.NONE
     path: str = ""
     reader: str = ""
+    beside: tuple[str, ...] = ()
     inline: bytes | None = None
     adds: bool = False
+    store_type: str | None = None
+    password: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +258,12 @@ class TrustPolicy:
 
     ``names`` is the host-name matcher used, ``""`` when no name is checked.
     ``on_rejection`` is true when a login that the server refuses over one kind of connection is tried over the other.
+    ``crls`` are files of revocation lists, ``crl_folder`` a hashed folder of them.
     ``on_no_tls`` says whether a server without TLS gets the login in plaintext (``plaintext``) or not (``fail``).
+    ``channel_binding`` is true when the client insists on SCRAM bound to the TLS channel. ``direct`` is TLS without
+    PostgreSQL's request for it. ``next_host`` is true when a failed TLS handshake moves on to the next host.
+    ``opens_roots`` is true when the trust store is opened, and must load, although the chain is not checked.
+    ``socket_is_plain`` is true when TLS plays no part on a unix socket.
     ``blocked`` names what makes every TLS attempt of this client fail before any certificate is judged (an unreadable
     root file …): its code and text. ``refused`` does the same for the connection as a whole.
     ``undecidable`` names a fact that settings cannot tell, with the way to find out.
@@ -266,14 +277,23 @@ class TrustPolicy:
     on_no_tls: OnDistrust = OnDistrust.FAIL
     next_host: bool = False
     direct: bool = False
+    channel_binding: bool = False
     roots: RootSource = RootSource()
-    crls: tuple[RootSource, ...] = ()
+    crls: tuple[str, ...] = ()
+    crl_folder: str = ""
     stack: Stack = Stack("openssl")
     reread: Reread = Reread.EACH_CONNECTION
     blocked: Reason | None = None
+    socket_is_plain: bool = True
+    opens_roots: bool = False
     refused: Reason | None = None
     undecidable: Reason | None = None
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def reads_roots(self) -> bool:
+        """Whether a TLS attempt reads the trust store at all."""
+        return self.chain or self.opens_roots
 
     @property
     def check(self) -> Check:

@@ -82,6 +82,11 @@ class Certificate:
         return _common_name(self.parsed.subject)
 
     @cached_property
+    def common_names(self) -> tuple[str, ...]:
+        """Every common name of the subject, in order."""
+        return tuple(str(a.value) for a in self.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+    @cached_property
     def issuer_title(self) -> str:
         return _common_name(self.parsed.issuer) or self.parsed.issuer.rfc4514_string()
 
@@ -123,6 +128,10 @@ class Certificate:
     @cached_property
     def basic_constraints(self) -> x509.Extension[x509.BasicConstraints] | None:
         return _extension(self.extensions, x509.BasicConstraints)
+
+    @cached_property
+    def is_version_3(self) -> bool:
+        return self.parsed.version is x509.Version.v3
 
     @cached_property
     def is_ca(self) -> bool:
@@ -200,6 +209,11 @@ class Certificate:
     def name_constraints(self) -> x509.NameConstraints | None:
         found = _extension(self.extensions, x509.NameConstraints)
         return None if found is None else found.value
+
+    @cached_property
+    def has_uri_names(self) -> bool:
+        found = _extension(self.extensions, x509.SubjectAlternativeName)
+        return found is not None and bool(found.value.get_values_for_type(x509.UniformResourceIdentifier))
 
     def _alternative_names(self, kind: type[x509.DNSName]) -> tuple[str, ...]:
         found = _extension(self.extensions, x509.SubjectAlternativeName)

@@ -1,0 +1,162 @@
+"""
+Path building as OpenSSL does it, by OpenSSL itself.
+
+The path, its signatures, dates, constraints and revocation are judged by the OpenSSL that pyOpenSSL carries. What a bare
+store does not judge, since it belongs to the TLS connection, is added here: the purpose of every certificate of the
+path and the security level of its keys and signatures.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import crypto
+
+from ..model import Reason, Stack
+from ._check import TrustSet, ChainCheck, named
+from .certificate import SERVER_AUTH, Certificate
+
+SOURCE = "OpenSSL crypto/x509/x509_vfy.c"
+
+# RFC 3280's server-gated cryptography usages pass for serverAuth: crypto/x509/v3_purp.c, check_purpose_ssl_server().
+SERVER_PURPOSES = frozenset({SERVER_AUTH, "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"})
+
+# Security bits that a level asks for: SSL_CTX_set_security_level(3).
+LEVEL_BITS = (0, 80, 112, 128, 192, 256)
+RSA_BITS = ((15360, 256), (7680, 192), (3072, 128), (2048, 112), (1024, 80))
+HASH_BITS = {"md5": 39, "sha1": 63, "sha224": 112, "sha256": 128, "sha384": 192, "sha512": 256, "": 256}
+
+# The errors of a path that deserve their own word, by X509_V_ERR_* number.
+CODES = {
+    2: "issuer-not-found",
+    7: "signature-failure",
+    9: "not-yet-valid",
+    10: "expired",
+    3: "crl-missing",
+    11: "crl-not-yet-valid",
+    12: "crl-expired",
+    18: "self-signed-leaf",
+    19: "root-not-trusted",
+    20: "root-not-trusted",
+    21: "root-not-trusted",
+    23: "revoked",
+    24: "invalid-ca",
+    25: "path-too-long",
+    26: "wrong-purpose",
+    34: "unknown-critical-extension",
+    47: "name-constraint",
+    48: "name-constraint",
+    66: "weak-key",
+    67: "weak-key",
+    68: "weak-signature",
+    79: "invalid-ca",
+}
+
+
+def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime) -> ChainCheck:
+    """Would a client on this OpenSSL accept *chain* (leaf first) with these *anchors* at *when*?"""
+    if not chain:
+        return ChainCheck(False, (Reason("no-certificate", "the server sends no certificate", SOURCE),))
+    try:
+        path = _path(stack.partial_chain, stack.strict, chain, anchors, when)
+    except crypto.X509StoreContextError as error:
+        return ChainCheck(False, (_refusal(error),))
+    except (ValueError, crypto.Error) as error:
+        return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
+    against = _purpose(path)
+    if against:
+        return ChainCheck(False, against, path)
+    return _level(stack, path)
+
+
+def _refusal(error: crypto.X509StoreContextError) -> Reason:
+    number, depth, message = error.errors[0], error.errors[1], error.errors[2]
+    certificate = Certificate(error.certificate.to_cryptography().public_bytes(Encoding.DER))
+    code = CODES.get(int(number), "chain-refused")
+    return Reason(code, f"{message} at depth {depth}: {named(certificate)}, issued by `{certificate.issuer_title}`", SOURCE)
+
+
+@lru_cache(maxsize=4096)
+def _native(certificate: Certificate) -> crypto.X509:
+    return crypto.X509.from_cryptography(certificate.parsed)
+
+
+@lru_cache(maxsize=512)
+def _store(partial: bool, strict: bool, anchors: TrustSet, when: datetime) -> crypto.X509Store:
+    store = crypto.X509Store()
+    for certificate in anchors.certificates:
+        if certificate.is_readable:
+            store.add_cert(_native(certificate))
+    flags = 0
+    if partial:
+        flags |= crypto.X509StoreFlags.PARTIAL_CHAIN
+    if strict:
+        flags |= crypto.X509StoreFlags.X509_STRICT
+    if anchors.checks_revocation:
+        flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
+        for der in anchors.crls:
+            store.add_crl(x509.load_der_x509_crl(der))
+    if flags:
+        store.set_flags(flags)
+    store.set_time(when)
+    return store
+
+
+@lru_cache(maxsize=4096)
+def _path(
+    partial: bool, strict: bool, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime
+) -> tuple[Certificate, ...]:
+    context = crypto.X509StoreContext(
+        _store(partial, strict, anchors, when), _native(chain[0]), [_native(c) for c in chain[1:] if c.is_readable]
+    )
+    found = context.get_verified_chain()
+    return tuple(Certificate(c.to_cryptography().public_bytes(Encoding.DER)) for c in found)
+
+
+def _purpose(path: tuple[Certificate, ...]) -> tuple[Reason, ...]:
+    """X509_PURPOSE_SSL_SERVER, asked of every certificate of the path."""
+    against = []
+    for depth, certificate in enumerate(path):
+        usages = certificate.extended_key_usage
+        if usages is not None and not usages & SERVER_PURPOSES:
+            against.append(Reason("wrong-purpose", f"{named(certificate)} is not for TLS servers (extended key usage)", SOURCE))
+        usage = certificate.key_usage
+        if depth == 0 and usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+            against.append(Reason("wrong-purpose", f"{named(certificate)} may not be used for TLS (key usage)", SOURCE))
+    return tuple(against)
+
+
+def _level(stack: Stack, path: tuple[Certificate, ...]) -> ChainCheck:
+    """Keys of all certificates, and signatures of all but the root, against the security level."""
+    weakest, reason = min(_strengths(stack, path), key=lambda pair: pair[0])
+    if stack.security_level is None:
+        lowest, highest = LEVEL_BITS[1], LEVEL_BITS[2]
+    else:
+        lowest = highest = LEVEL_BITS[stack.security_level]
+    if weakest < lowest:
+        return ChainCheck(False, (reason,), path)
+    if weakest < highest:
+        text = f"{reason.text}; whether that passes depends on OpenSSL's security level (1 or 2)"
+        return ChainCheck(None, (Reason("security-level-unknown", text, reason.source),), path)
+    return ChainCheck(True, (), path)
+
+
+def _strengths(stack: Stack, path: tuple[Certificate, ...]) -> list[tuple[int, Reason]]:
+    found = []
+    for depth, certificate in enumerate(path):
+        kind, size = certificate.key
+        bits = size // 2 if kind == "ec" else next((b for n, b in RSA_BITS if size >= n), 0) if kind in {"rsa", "dsa"} else 128
+        found.append((bits, Reason("weak-key", f"the key of {named(certificate)} is too weak: {kind} {size}", LEVEL_SOURCE)))
+        if depth < len(path) - 1 or not certificate.is_self_issued:
+            strength = HASH_BITS.get(certificate.signature_hash, 128)
+            if certificate.signature_hash == "sha1" and stack.version.startswith("1."):
+                strength = 80
+            text = f"the signature of {named(certificate)} is too weak: {certificate.signature_hash}"
+            found.append((strength, Reason("weak-signature", text, LEVEL_SOURCE)))
+    return found
+
+
+LEVEL_SOURCE = "OpenSSL SSL_CTX_set_security_level(3); crypto/x509/x509_vfy.c check_key_level(), check_sig_level()"
