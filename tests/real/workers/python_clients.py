@@ -1,0 +1,347 @@
+"""
+The worker for every client that Python can drive: drivers of Python, libpq through ctypes, and programs started per case.
+
+    python python_clients.py NAME [PATH]
+
+Speaks JSON lines: first says who it is, then answers each case with ``tls``, ``plaintext`` or ``refused`` and the driver's
+own words. Runs under the interpreter that has the driver, so it imports nothing of reroot.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+
+QUESTION = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+SECONDS = 20
+
+
+def openssl_of(process_maps="/proc/self/maps"):
+    """The version of the OpenSSL that this process has loaded last (a driver brings its own)."""
+    seen = []
+    with open(process_maps) as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")[2]
+            if "libcrypto" in path and "/" + path not in seen:
+                seen.append("/" + path)
+    if not seen:
+        return None
+    return openssl_version(seen[-1])
+
+
+def openssl_version(path):
+    library = ctypes.CDLL(path)
+    library.OpenSSL_version.restype = ctypes.c_char_p
+    return library.OpenSSL_version(0).decode().split()[1]
+
+
+def spell_libpq(number):
+    return f"{number // 10000}.{number % 10000}"
+
+
+def conninfo(settings):
+    quoted = {k: str(v).replace("\\", "\\\\").replace("'", "\\'") for k, v in settings.items()}
+    return " ".join(f"{k}='{v}'" for k, v in quoted.items())
+
+
+class Refused(Exception):
+    """The client did not get a connection; carries its words."""
+
+
+# ── libpq and what is built on it ────────────────────────────────────────────────────────────────
+
+
+class Libpq:
+    """libpq itself, through ctypes."""
+
+    def __init__(self, path):
+        folder = os.path.dirname(os.path.realpath(path))
+        # The OpenSSL beside it must be taken, not one that Python has loaded; RPATH of a bundled libpq sees to that.
+        self.pq = ctypes.CDLL(path)
+        self.pq.PQconnectdb.restype = ctypes.c_void_p
+        self.pq.PQerrorMessage.restype = ctypes.c_char_p
+        for name in ("PQstatus", "PQerrorMessage", "PQsslInUse", "PQfinish"):
+            getattr(self.pq, name).argtypes = [ctypes.c_void_p]
+        version = spell_libpq(self.pq.PQlibVersion())
+        self.hello = {"driver": "libpq", "driver_version": version, "runtime": {"openssl": openssl_of()}}
+        self.folder = folder
+
+    def __call__(self, case):
+        dsn = case.get("dsn") or conninfo(case["settings"])
+        connection = self.pq.PQconnectdb(dsn.encode())
+        try:
+            if self.pq.PQstatus(connection) != 0:
+                raise Refused(self.pq.PQerrorMessage(connection).decode("utf-8", "replace"))
+            return bool(self.pq.PQsslInUse(connection))
+        finally:
+            self.pq.PQfinish(connection)
+
+
+class Psycopg2:
+    def __init__(self):
+        import psycopg2
+
+        self.module = psycopg2
+        self.hello = {
+            "driver": "psycopg2",
+            "driver_version": psycopg2.__version__.split()[0],
+            "runtime": {"libpq": spell_libpq(psycopg2.extensions.libpq_version()), "openssl": openssl_of(), "python": python()},
+        }
+
+    def __call__(self, case):
+        connection = self.module.connect(case["dsn"]) if case.get("dsn") else self.module.connect(**case["settings"])
+        try:
+            return connection.info.ssl_in_use
+        finally:
+            connection.close()
+
+
+class Psycopg:
+    def __init__(self):
+        import psycopg
+
+        self.module = psycopg
+        self.hello = {
+            "driver": "psycopg",
+            "driver_version": psycopg.__version__,
+            "runtime": {"libpq": spell_libpq(psycopg.pq.version()), "openssl": openssl_of(), "python": python()},
+        }
+
+    def __call__(self, case):
+        connection = self.module.connect(case["dsn"]) if case.get("dsn") else self.module.connect(**case["settings"])
+        try:
+            return connection.pgconn.ssl_in_use
+        finally:
+            connection.close()
+
+
+# ── drivers with a TLS of their own ──────────────────────────────────────────────────────────────
+
+
+def context_of(spec):
+    """A Python ``ssl_context`` as the batch contract writes it."""
+    if not isinstance(spec, dict):
+        return spec
+    context = ssl.create_default_context(cafile=spec.get("cafile"))
+    if spec.get("check_hostname") is False:
+        context.check_hostname = False
+    if "verify_mode" in spec:
+        context.verify_mode = ssl.VerifyMode[spec["verify_mode"]]
+    return context
+
+
+def python():
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def stdlib_openssl():
+    return ssl.OPENSSL_VERSION.split()[1]
+
+
+class Asyncpg:
+    def __init__(self, loop=asyncio.new_event_loop, extra=None):
+        import asyncpg
+
+        self.module = asyncpg
+        self.loop = loop()
+        self.hello = {
+            "driver": "asyncpg",
+            "driver_version": asyncpg.__version__,
+            "runtime": {"openssl": stdlib_openssl(), "python": python(), **(extra or {})},
+        }
+
+    def __call__(self, case):
+        return self.loop.run_until_complete(asyncio.wait_for(self.connect(case), SECONDS))
+
+    async def connect(self, case):
+        settings = dict(case.get("settings") or {})
+        if "ssl_context" in settings:
+            settings["ssl"] = context_of(settings.pop("ssl_context"))
+        connection = await self.module.connect(case.get("dsn"), **settings)
+        try:
+            return await connection.fetchval(QUESTION)
+        finally:
+            connection.terminate()
+
+
+def asyncpg_uvloop():
+    import uvloop
+
+    return Asyncpg(uvloop.new_event_loop, {"uvloop": uvloop.__version__})
+
+
+class Pg8000:
+    def __init__(self):
+        from importlib.metadata import version
+
+        import pg8000.native
+
+        self.connection = pg8000.native.Connection
+        self.hello = {
+            "driver": "pg8000",
+            "driver_version": version("pg8000"),
+            "runtime": {"openssl": stdlib_openssl(), "python": python()},
+        }
+
+    def __call__(self, case):
+        settings = dict(case["settings"])
+        if "ssl_context" in settings:
+            settings["ssl_context"] = context_of(settings["ssl_context"])
+        connection = self.connection(timeout=SECONDS, **settings)
+        try:
+            return connection.run(QUESTION)[0][0]
+        finally:
+            connection.close()
+
+
+class Psqlpy:
+    def __init__(self):
+        from importlib.metadata import version
+
+        import psqlpy
+
+        self.module = psqlpy
+        self.loop = asyncio.new_event_loop()
+        self.hello = {"driver": "psqlpy", "driver_version": version("psqlpy"), "runtime": {"python": python()}}
+
+    def __call__(self, case):
+        return self.loop.run_until_complete(asyncio.wait_for(self.connect(case), SECONDS))
+
+    async def connect(self, case):
+        settings = dict(case.get("settings") or {})
+        if "ssl_mode" in settings:
+            spelled = "".join(part.capitalize() for part in settings["ssl_mode"].split("-"))
+            settings["ssl_mode"] = getattr(self.module.SslMode, spelled)
+        connection = await self.module.connect(dsn=case.get("dsn"), **settings)
+        try:
+            return (await connection.execute(QUESTION)).result()[0]["ssl"]
+        finally:
+            connection.close()
+
+
+class Odbc:
+    def __init__(self):
+        import pyodbc
+
+        pyodbc.pooling = False
+        self.module = pyodbc
+        told = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "odbc-postgresql"], capture_output=True, text=True).stdout
+        version = re.search(r"(\d\d\.\d\d\.\d+)", told)
+        self.hello = {
+            "driver": "psqlodbc",
+            "driver_version": version[1] if version else "",
+            "runtime": {"libpq": system_libpq(), "openssl": system_openssl()},
+        }
+
+    def __call__(self, case):
+        connection = self.module.connect(case["dsn"], timeout=SECONDS)
+        try:
+            return str(connection.execute(QUESTION).fetchone()[0]).lower() in ("1", "t", "true")
+        finally:
+            connection.close()
+
+
+def system_libpq():
+    try:
+        return spell_libpq(ctypes.CDLL("libpq.so.5").PQlibVersion())
+    except OSError:
+        return ""
+
+
+def system_openssl():
+    try:
+        return openssl_version("libcrypto.so.3")
+    except OSError:
+        return ""
+
+
+# ── programs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Psql:
+    def __init__(self, path):
+        self.path = path
+        self.extra = {}
+        libraries = os.path.join(os.path.dirname(os.path.dirname(path)), "lib")
+        if os.path.exists(os.path.join(libraries, "libpq.so.5")):
+            self.extra["LD_LIBRARY_PATH"] = libraries
+        told = subprocess.run([path, "-V"], capture_output=True, text=True, env=os.environ | self.extra).stdout
+        version = re.search(r"\d+\.\d+", told)[0]
+        linked = subprocess.run(["ldd", path], capture_output=True, text=True, env=os.environ | self.extra).stdout
+        crypto = re.search(r"libcrypto\S* => (\S+)", linked)
+        runtime = {"libpq": version}
+        if crypto:
+            runtime["openssl"] = openssl_version(crypto[1])
+        self.hello = {"driver": "psql", "driver_version": version, "runtime": runtime}
+
+    def __call__(self, case):
+        dsn = case.get("dsn") or conninfo(case["settings"])
+        done = subprocess.run(
+            [self.path, "-XAtw", "-c", QUESTION, dsn], capture_output=True, text=True, env=os.environ | self.extra, timeout=SECONDS
+        )
+        if done.returncode:
+            raise Refused(done.stderr)
+        return done.stdout.strip() == "t"
+
+
+class Dbmate:
+    """lib/pq of today, inside a program. `status` connects and asks for its table, which is an answer too."""
+
+    def __init__(self, path):
+        self.path = path
+        self.hello = {"driver": "lib-pq", "driver_version": "1.12.3", "runtime": {"go": "1.27"}}
+
+    def __call__(self, case):
+        done = subprocess.run(
+            [self.path, "--no-dump-schema", "-d", "/nonexistent", "-u", case["dsn"], "load"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        raise Refused(done.stderr)
+
+
+WORKERS = {
+    "libpq": Libpq,
+    "psycopg2": Psycopg2,
+    "psycopg": Psycopg,
+    "asyncpg": Asyncpg,
+    "asyncpg-uvloop": asyncpg_uvloop,
+    "pg8000": Pg8000,
+    "psqlpy": Psqlpy,
+    "psqlodbc": Odbc,
+    "psql": Psql,
+    "dbmate": Dbmate,
+}
+
+
+def main():
+    # A driver that prints must not disturb the conversation.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    worker = WORKERS[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(worker.hello), file=answers)
+    base = dict(os.environ)
+    for line in sys.stdin:
+        case = json.loads(line)
+        os.environ.clear()
+        os.environ.update(base)
+        os.environ["HOME"] = case["home"]
+        os.environ.update(case.get("env") or {})
+        try:
+            answer = {"outcome": "tls" if worker(case) else "plaintext", "error": ""}
+        except Refused as error:
+            answer = {"outcome": "refused", "error": str(error).strip()}
+        except Exception as error:
+            answer = {"outcome": "refused", "error": f"{type(error).__name__}: {error}".strip()}
+        answer["id"] = case["id"]
+        print(json.dumps(answer), file=answers)
+    answers.flush()
+    os._exit(0)  # psqlpy's threads do not survive Python's own way out
+
+
+main()
