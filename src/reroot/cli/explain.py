@@ -1,0 +1,156 @@
+"""Say what a driver will do with its settings, why, and what a rotation does to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ..errors import InputError, RerootError
+from ._output import Outputs, emit, output_options
+
+
+@click.command()
+@click.argument("dsn", required=False)
+@click.option("--driver", help="The client's driver: libpq, psycopg2, pgjdbc … A JDBC URL needs none.")
+@click.option("--driver-version", help="Its version; without one, every version is considered.")
+@click.option("--runtime", multiple=True, metavar="NAME=VERSION", help="What it stands on: libpq=15, openssl=3.0.19, java=17 …")
+@click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="A variable of the client's environment.")
+@click.option("--home", type=click.Path(), help="The folder that stands for the client's home; yours when not named.")
+@click.option("--host", help="The name it connects to, where its settings name none.")
+@click.option("--chain", type=click.Path(), help="PEM file with the chain the server presents now, leaf first.")
+@click.option("--next-chain", type=click.Path(), help="PEM file with the chain it will present after the rotation.")
+@click.option("--accepts", type=click.Choice(["hostssl", "host", "hostnossl", "no-tls"]), help="Which logins the server takes.")
+@click.option("--at", help="The time that counts, as 2027-01-31T00:00:00Z; now when not named.")
+@click.option("--batch", type=click.Path(allow_dash=True), help="Answer many questions: a file with one JSON object a line.")
+@output_options
+@click.pass_context
+def explain(
+    context: click.Context,
+    dsn: str | None,
+    driver: str | None,
+    driver_version: str | None,
+    runtime: tuple[str, ...],
+    env: tuple[str, ...],
+    home: str | None,
+    host: str | None,
+    chain: str | None,
+    next_chain: str | None,
+    accepts: str | None,
+    at: str | None,
+    batch: str | None,
+    outputs: Outputs,
+    quiet: bool,
+) -> None:
+    """Say what a driver will do with its settings, and why.
+
+    \b
+    reroot explain 'host=db sslmode=require' --driver psycopg2
+    reroot explain 'jdbc:postgresql://db/app?ssl=true' --chain now.pem --next-chain next.pem
+    reroot explain --batch cases.jsonl -o json=answers.jsonl
+    """
+    if batch is not None:
+        if dsn is not None:
+            raise InputError("`--batch` takes no DSN beside it")
+        context.exit(answer_batch(batch, outputs))
+    if dsn is None:
+        raise InputError("nothing to explain", hint="give a DSN, or `--batch CASES.jsonl`")
+    from ..collect import cases
+    from ..collect.machine import Machine
+    from ..model import Accepts, Given, Server, Verdict
+    from ..reports._explanation import document
+    from ..verdict import answer, judge
+
+    now = cases.moment(at) if at else datetime.now(UTC)
+    given = Given(
+        driver=driver or ("pgjdbc" if dsn.startswith("jdbc:") else "libpq"),
+        version=driver_version,
+        runtime=_pairs(runtime, "--runtime"),
+        dsn=dsn,
+        env=_pairs(env, "--env"),
+        home=home or str(Path.home()),
+        host=host,
+        files=Machine(),
+    )
+    server = Server(Accepts(accepts)) if accepts else None
+    today = answer(given, server, cases.chain(chain) if chain else None, now)
+    then = answer(given, server, cases.chain(next_chain), now) if next_chain else None
+    emit(document(given, today, then), outputs, quiet=quiet)
+    if then is not None and judge(today.foreseen, then.foreseen) is not Verdict.READY:
+        context.exit(1)
+
+
+def _pairs(values: Iterable[str], option: str) -> dict[str, str]:
+    found = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise InputError(f"`{option}` wants NAME=VALUE")
+        found[name] = text
+    return found
+
+
+def answer_batch(source: str, outputs: Outputs) -> int:
+    """One answer a line, in the order of the questions; lines that are none get an error of their own."""
+    from ..collect.machine import Machine
+
+    for name, _ in outputs:
+        if name not in {"json", "text"}:
+            raise InputError(f"`{name}` cannot show a batch", hint="use `-o json=OUT.jsonl`")
+    with ExitStack() as stack:
+        try:
+            lines = sys.stdin.buffer if source == "-" else stack.enter_context(open(source, "rb"))
+        except OSError as error:
+            raise InputError(f"cannot read the cases: {error.strerror}", where=source) from error
+        targets = [_target(stack, file) for _, file in outputs]
+        bad = 0
+        for values in answers(lines, Machine(), datetime.now(UTC)):
+            bad += "error" in values
+            line = _encode(values)
+            for target in targets:
+                target.write(line)
+    return 4 if bad else 0
+
+
+def _target(stack: ExitStack, file: str | None) -> BinaryIO:
+    if file is None:
+        return sys.stdout.buffer
+    try:
+        return stack.enter_context(open(file, "wb"))
+    except OSError as error:
+        raise InputError(f"cannot write `{file}`: {error.strerror}") from error
+
+
+def _encode(values: dict[str, object]) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(values) + b"\n"
+
+
+def answers(lines: Iterable[bytes], machine: object, now: datetime) -> Iterator[dict[str, object]]:
+    """The answers to lines of questions."""
+    from ..collect import cases
+    from ..collect.machine import Machine
+    from ..reports._answer import as_values
+    from ..verdict import answer
+
+    assert isinstance(machine, Machine)
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            case = cases.read(line, machine, now)
+            yield {"id": case.id, **as_values(answer(case.given, case.server, case.chain, case.at))}
+        except RerootError as error:
+            place = f"{error.where}: " if error.where else ""
+            yield {"id": cases.line_id(line), "error": f"{place}{error.message}"}
+        except Exception as error:  # one line's fault is never another's: the rest is answered
+            yield {"id": cases.line_id(line), "error": f"this case could not be answered: {type(error).__name__}"}
+
+
+COMMAND = explain
