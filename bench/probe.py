@@ -148,8 +148,9 @@ def real(probes: int) -> None:
                 before, wall = _cpu_of(postmaster), time.perf_counter()
                 ok = sum(p.has_answered for p in probe(places, timeout=30, pace=pace))
                 wall, cpu = time.perf_counter() - wall, _cpu_of(postmaster) - before
-                share = f"{cpu / wall:.1%} of one of its cores"
-                print(f"{installation}: {name}: {ok} of {probes}, {ok / wall:.0f}/s, {cpu / ok * 1e3:.2f} ms of CPU each, {share}")
+                share = f"{cpu / wall:.0%} of a core"
+                each = f"{ok / wall:.0f}/s, {cpu / ok * 1e3:.2f} ms of CPU each"
+                print(f"{installation}, {name}: {ok} of {probes}, {each}, {share}")
 
 
 def _cpu_of(pid: int) -> float:

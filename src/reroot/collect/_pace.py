@@ -1,8 +1,8 @@
 """
 Whose turn it is: work waiting by host, let out no faster than its host can bear.
 
-A PostgreSQL server forks for every connection; with its half of the handshake that costs it about 3.5 ms of CPU (measured with
-15.18 and an RSA-2048 key), so who asks fast is a load. Time is passed in, in seconds of any clock that does not go back.
+A PostgreSQL server forks for every connection; with its half of the handshake that costs it 3 to 6 ms of CPU (`bench/probe.py
+--real`, 15.18 and 17.10, RSA-2048), so who asks fast is a load. Time is passed in, in seconds of a clock that never goes back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Job = TypeVar("Job")
 class Pace:
     """How one host is treated: so many at once, so many a second, after the first *burst* that need not wait.
 
-    The default asks a host for at most 20 handshakes a second: about 7 % of one of its cores.
+    The default asks a host for at most 20 handshakes a second: about a tenth of one of its cores.
     """
 
     at_once: int = 4

@@ -275,13 +275,15 @@ class _Probing:
             self.close(flight)
 
     def part(self, flight: _Flight, seen: Seen) -> None:
-        """The answer is known: say farewell, and wait for the server to hang up first."""
+        """The answer is known: say farewell, and wait for a PostgreSQL server to hang up first."""
         self.tell(flight.job, seen)
         flight.parting = True
         try:
             if seen.farewell:
                 flight.sock.send(seen.farewell)
             flight.sock.shutdown(socket.SHUT_WR)
+            if seen.answer not in (Answer.TLS, Answer.NO_TLS):
+                return self.close(flight)
             self.partings.append((self.now() + min(PARTING, self.timeout), flight))
         except OSError:
             self.close(flight)
