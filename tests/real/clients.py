@@ -14,6 +14,7 @@ import select
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -68,7 +69,7 @@ def _python(name: str, worker: str, *arguments: str, speller: Speller, everyday:
 
 
 def _has(module: str, venv: str = "python") -> bool:
-    return any((CACHE / venv).glob(f"lib/python3*/site-packages/{module}"))
+    return any((CACHE / venv).glob(f"lib/python3*/site-packages/{module}*"))
 
 
 def _libpq() -> list[Client | Missing]:
@@ -292,10 +293,8 @@ class Worker:
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                try:
+                with suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
 
     def _start(self, env: Mapping[str, str]) -> None:
         own = dict(env) if self.client.whole_environment else {}

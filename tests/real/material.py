@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -379,7 +380,7 @@ _CRLS: dict[str, Callable[[Chain, Authorities], bytes]] = {
     "anchor-only": lambda c, a: ca.crl(c.anchor),
     "old-only": lambda c, a: ca.crl(a.old),
     "other-only": lambda c, a: ca.crl(a.other),
-    "leaf-revoked": lambda c, a: ca.crl(c.anchor, [c.certificates[0]]) + b"".join(ca.crl(s, [c.certificates[0]]) for s in _signers(c)),
+    "leaf-revoked": lambda c, a: b"".join(ca.crl(s, [c.certificates[0]]) for s in (c.anchor, *_signers(c))),
     "expired": lambda c, a: ca.crl(c.anchor, this_update=NOW - 60 * DAY, next_update=NOW - 30 * DAY),
     "future": lambda c, a: ca.crl(c.anchor, this_update=NOW + 10 * DAY, next_update=NOW + 30 * DAY),
     "empty": lambda c, a: b"",
@@ -393,6 +394,8 @@ class Material:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = Lock()
+        self._files: set[Path] = set()
         self.authorities = Authorities()
         self._chains = _chains(self.authorities) | _names(self.authorities)
         self.chain = cache(self._chain)
@@ -436,9 +439,13 @@ class Material:
 
     def _written(self, name: Path, content: bytes | None) -> Path:
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if content == FOLDER:
-            path.mkdir(exist_ok=True)
-        elif content is not None:
-            path.write_bytes(content)
+        with self._lock:
+            # Written once: another thread's client may be reading it, and some kinds are made with fresh keys.
+            if path not in self._files:
+                self._files.add(path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if content == FOLDER:
+                    path.mkdir(exist_ok=True)
+                elif content is not None:
+                    path.write_bytes(content)
         return path

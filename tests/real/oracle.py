@@ -181,7 +181,8 @@ def _by_chain(scenarios: Iterable[Scenario]) -> dict[str, list[tuple[int, Scenar
 def _create_users(server: Postgres) -> None:
     import psycopg
 
-    with psycopg.connect(host=str(server.folder), port=server.port, user="postgres", dbname="postgres", autocommit=True) as session:
+    where = f"host={server.folder} port={server.port} user=postgres dbname=postgres"
+    with psycopg.connect(where, autocommit=True) as session:
         for user in ("u_hostssl", "u_host", "u_hostnossl"):
             session.execute(f"create role {user} login in role pg_monitor")
 
@@ -195,7 +196,7 @@ def foresee(rows: Sequence[Row]) -> None:
         asked, told = Path(folder) / "cases.jsonl", Path(folder) / "answers.jsonl"
         asked.write_text("".join(json.dumps(row.case) + "\n" for row in rows))
         done = subprocess.run(
-            [sys.executable, "-m", "reroot", "explain", "--batch", str(asked), "-o", f"json={told}"],
+            [sys.executable, "-c", "from reroot.cli import main; main()", "explain", "--batch", str(asked), "-o", f"json={told}"],
             capture_output=True,
             text=True,
             env=clean_environment(),

@@ -20,7 +20,10 @@ ACCEPTS = ("hostssl", "host", "hostnossl", "no-tls")
 SERVERS = (15, 17, 18)
 PLACES = ("setting", "env", "home")
 FORMS = ("settings", "uri", "keywords")
-EXTRAS = ("hostaddr", "hostaddr-only", "no-sni", "direct", "tls-1.2", "system", "system-file", "ssl=true", "context", "twice", "service")
+EXTRAS = (
+    "hostaddr", "hostaddr-only", "no-sni", "direct", "tls-1.2", "system", "system-file", "ssl=true", "context", "twice",
+    "service",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _at_random(chance: random.Random) -> Iterator[Scenario]:
         yield Scenario(
             chain=chain,
             host=chance.choice(HOSTS if chain in NAMES else ("db1.lab.test",) * 6 + HOSTS),
-            accepts=chance.choice(ACCEPTS + ("hostssl", "host")),
+            accepts=chance.choice((*ACCEPTS, "hostssl", "host")),
             server=chance.choice(SERVERS),
             mode=chance.choice((*MODES, "require", "verify-ca", "verify-full", "verify-full")),
             mode_at=chance.choice(("setting", "setting", "setting", "env")),

@@ -388,6 +388,8 @@ def typeorm(s: Scenario, t: Target) -> Spelled | None:
 
 
 def ruby_pg(s: Scenario, t: Target) -> Spelled | None:
+    if s.extra == "service":
+        return None  # ruby-pg 1.4 takes the default port over the service file's
     return libpq(s, t)
 
 

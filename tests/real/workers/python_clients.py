@@ -20,17 +20,13 @@ QUESTION = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 SECONDS = 20
 
 
-def openssl_of(process_maps="/proc/self/maps"):
-    """The version of the OpenSSL that this process has loaded last (a driver brings its own)."""
-    seen = []
-    with open(process_maps) as maps:
-        for line in maps:
-            path = line.rstrip("\n").partition("/")[2]
-            if "libcrypto" in path and "/" + path not in seen:
-                seen.append("/" + path)
-    if not seen:
-        return None
-    return openssl_version(seen[-1])
+def openssl_of():
+    """The version of the OpenSSL that the loaded libpq is linked to: the one beside it, else the system's."""
+    with open("/proc/self/maps") as maps:
+        loaded = {"/" + line.rstrip("\n").partition("/")[2] for line in maps if "/" in line}
+    folders = {os.path.dirname(path) for path in loaded if os.path.basename(path).startswith("libpq")}
+    beside = sorted(p for p in loaded if os.path.basename(p).startswith("libcrypto") and os.path.dirname(p) in folders)
+    return openssl_version(beside[0]) if beside else system_openssl()
 
 
 def openssl_version(path):
@@ -280,9 +276,8 @@ class Psql:
 
     def __call__(self, case):
         dsn = case.get("dsn") or conninfo(case["settings"])
-        done = subprocess.run(
-            [self.path, "-XAtw", "-c", QUESTION, dsn], capture_output=True, text=True, env=os.environ | self.extra, timeout=SECONDS
-        )
+        command = [self.path, "-XAtw", "-c", QUESTION, dsn]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | self.extra, timeout=SECONDS)
         if done.returncode:
             raise Refused(done.stderr)
         return done.stdout.strip() == "t"
