@@ -92,7 +92,16 @@ def armour(label: str, der: bytes, *, end: bytes = b"\n", width: int = 64, head:
     text = base64.b64encode(der)
     lines = [text[i : i + width] for i in range(0, len(text), width)] or [b""]
     return (
-        BEGIN + label.encode() + b"-----" + end + head + b"".join(line + end for line in lines) + END + label.encode() + b"-----" + end
+        BEGIN
+        + label.encode()
+        + b"-----"
+        + end
+        + head
+        + b"".join(line + end for line in lines)
+        + END
+        + label.encode()
+        + b"-----"
+        + end
     )
 
 
