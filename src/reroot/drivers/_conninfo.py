@@ -70,7 +70,7 @@ def _plain(text: str, at: int) -> tuple[str, int]:
             at += 1
         value.append(text[at : at + 1])
         at += 1
-    return "".join(value), at
+    return "".join(value), min(at, len(text))
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:

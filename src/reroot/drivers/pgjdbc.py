@@ -193,8 +193,8 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
 def _roots(given: Given, settings: Settings) -> RootSource:
     written = settings.values.get("sslrootcert")
     if written is not None:
-        return RootSource(RootsFrom.SETTING, written.text, "java")
-    return RootSource(RootsFrom.DEFAULT_FILE, f"{given.home or '~'}/.postgresql/root.crt", "java")
+        return RootSource(RootsFrom.SETTING, written.text, "java", store_type="PEM")
+    return RootSource(RootsFrom.DEFAULT_FILE, f"{given.home or '~'}/.postgresql/root.crt", "java", store_type="PEM")
 
 
 def java_roots(given: Given) -> RootSource:
@@ -214,11 +214,11 @@ def _single(given: Given, settings: Settings) -> RootSource:
     """The one certificate of SingleCertValidatingFactory: `file:`, `classpath:`, `env:`, `sys:` or PEM text."""
     argument = settings.get("sslfactoryarg")
     if argument.startswith("file:"):
-        return RootSource(RootsFrom.SETTING, argument.removeprefix("file:"), "java")
+        return RootSource(RootsFrom.SETTING, argument.removeprefix("file:"), "java", store_type="PEM")
     if argument.startswith("env:"):
-        return RootSource(RootsFrom.ENVIRONMENT, "", "java", inline=given.env.get(argument.removeprefix("env:"), "").encode())
+        return RootSource(RootsFrom.ENVIRONMENT, "", "java", store_type="PEM", inline=given.env.get(argument.removeprefix("env:"), "").encode())
     if argument.startswith("-----BEGIN CERTIFICATE-----"):
-        return RootSource(RootsFrom.SETTING, "", "java", inline=argument.encode())
+        return RootSource(RootsFrom.SETTING, "", "java", store_type="PEM", inline=argument.encode())
     return RootSource(RootsFrom.CODE, "", "java")
 
 

@@ -31,6 +31,8 @@ class Rules:
     source: str
     anchor_dates: bool
     anchor_must_be_ca: bool
+    anchor_path_length: bool
+    anchor_name_constraints: bool
     pinned_leaf: bool
     pinned_leaf_dates: bool
     replaced_anchor: bool
@@ -48,6 +50,8 @@ JAVA = Rules(
     source="OpenJDK sun/security/validator/PKIXValidator.java, EndEntityChecker.java; java.security jdk.certpath.disabledAlgorithms",
     anchor_dates=False,
     anchor_must_be_ca=True,
+    anchor_path_length=False,
+    anchor_name_constraints=False,
     pinned_leaf=True,
     pinned_leaf_dates=False,
     replaced_anchor=True,
@@ -64,6 +68,8 @@ GO = Rules(
     source="Go crypto/x509/verify.go",
     anchor_dates=True,
     anchor_must_be_ca=True,
+    anchor_path_length=True,
+    anchor_name_constraints=True,
     pinned_leaf=True,
     pinned_leaf_dates=True,
     replaced_anchor=False,
@@ -80,6 +86,8 @@ WEBPKI = Rules(
     source="rustls-webpki src/verify_cert.rs",
     anchor_dates=False,
     anchor_must_be_ca=False,
+    anchor_path_length=False,
+    anchor_name_constraints=True,
     pinned_leaf=False,
     pinned_leaf_dates=True,
     replaced_anchor=False,
@@ -179,16 +187,16 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
     """Every issuer is a CA, may sign certificates, and its path length holds."""
     for depth, issuer in enumerate(path[1:], 1):
         is_anchor = depth == len(path) - 1
-        if is_anchor and not rules.anchor_must_be_ca:
-            continue
         constraints = issuer.basic_constraints
-        if constraints is None and issuer.is_version_3 or constraints is not None and not constraints.value.ca:
+        if is_anchor and not rules.anchor_must_be_ca:
+            pass
+        elif constraints is None and issuer.is_version_3 or constraints is not None and not constraints.value.ca:
             yield Reason("invalid-ca", f"{named(issuer)} is not a CA certificate", rules.source)
         elif issuer.key_usage is not None and not issuer.key_usage.key_cert_sign:
             yield Reason("invalid-ca", f"{named(issuer)} may not sign certificates (key usage)", rules.source)
         limit = constraints.value.path_length if constraints is not None else None
         between = sum(1 for c in path[1:depth] if not c.is_self_issued)
-        if limit is not None and between > limit:
+        if limit is not None and between > limit and (rules.anchor_path_length or not is_anchor):
             yield Reason("path-too-long", f"{named(issuer)} allows {limit} CA certificates beneath it, there are {between}", rules.source)
 
 
@@ -225,7 +233,8 @@ def _strength(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
 
 def _names(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
     for depth, issuer in enumerate(path[1:], 1):
-        if issuer.name_constraints is not None:
+        is_anchor = depth == len(path) - 1
+        if issuer.name_constraints is not None and (rules.anchor_name_constraints or not is_anchor):
             for certificate in path[:depth]:
                 if certificate is path[0] or not certificate.is_self_issued:
                     text = violated(issuer.name_constraints, certificate)
