@@ -1,0 +1,1 @@
+"""Known families of roots, as data with provenance."""

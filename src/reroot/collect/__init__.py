@@ -1,0 +1,1 @@
+"""What was found, seen and tried: one file per source of evidence."""

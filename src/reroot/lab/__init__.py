@@ -1,0 +1,1 @@
+"""A real rotation to practise on: certificate authorities, PostgreSQL servers and clients, all on this machine."""
