@@ -243,6 +243,14 @@ class Comparison:
     def hung(self) -> list[Row]:
         return [r for r in self.rows if r.real["outcome"] == "hung"]
 
+    def of_known_drivers(self) -> Comparison:
+        """Without the drivers that no rule is written for: those of which every row is unknown."""
+        known = {r.client for r in self.rows if r.predicted != "unknown"}
+        return Comparison([r for r in self.rows if r.client in known])
+
+    def count(self) -> Counter[str]:
+        return Counter(r.client for r in self.rows)
+
     def table(self) -> str:
         """One line a client: rows, wrong, worst, missed plaintext, unknown, hung."""
         lines = [f"{'client':<24}{'rows':>6}{'wrong':>7}{'worst':>7}{'missed plain':>14}{'unknown':>9}{'hung':>6}"]
