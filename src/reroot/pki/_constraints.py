@@ -9,9 +9,12 @@ from cryptography import x509
 from .certificate import Certificate
 
 
-def violated(constraints: x509.NameConstraints, certificate: Certificate) -> str:
-    """The first name of *certificate* that *constraints* do not allow, in words; ``""`` when all are allowed."""
-    for name in certificate.dns_names:
+def violated(constraints: x509.NameConstraints, certificate: Certificate, *, common_names: bool) -> str:
+    """The first name of *certificate* that *constraints* do not allow, in words; ``""`` when all are allowed.
+
+    With *common_names*, those count as host names where the SAN holds none.
+    """
+    for name in certificate.dns_names or (certificate.common_names if common_names else ()):
         if not _allowed(constraints, x509.DNSName, lambda base, name=name: _dns_within(name, str(base))):
             return f"the name `{name}`"
     for address in certificate.ip_addresses:

@@ -63,7 +63,9 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
     try:
         path = _path(stack.partial_chain, stack.strict, chain, anchors, when)
     except crypto.X509StoreContextError as error:
-        return ChainCheck(False, (_refusal(error),))
+        refusal = _refusal(error)
+        # Before 3.0 the path length of a self-issued certificate was not looked at, and this OpenSSL cannot be told so.
+        return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
     except (ValueError, crypto.Error) as error:
         return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
     against = _purpose(path)

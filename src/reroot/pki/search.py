@@ -24,7 +24,7 @@ class Rules:
     """What one stack asks of a path.
 
     ``pinned_leaf`` accepts a server certificate that is itself an anchor without a look at anything but (perhaps) its
-    dates. ``replaced_anchor`` takes a certificate of the chain for an anchor with the same name and key. ``matches_key_ids``
+    dates. ``takes_sha1`` is None where that depends on more than the version. ``replaced_anchor`` takes a certificate of the chain for an anchor with the same name and key. ``matches_key_ids``
     passes over an issuer whose key identifier contradicts the child's.
     """
 
@@ -33,6 +33,7 @@ class Rules:
     anchor_must_be_ca: bool
     anchor_path_length: bool
     anchor_name_constraints: bool
+    constrains_common_name: bool
     pinned_leaf: bool
     pinned_leaf_dates: bool
     replaced_anchor: bool
@@ -40,7 +41,7 @@ class Rules:
     purpose_of_all: bool
     needs_digital_signature: bool
     leaf_may_be_ca: bool
-    takes_sha1: bool
+    takes_sha1: bool | None
     least_rsa: int
     least_ec: int
     longest: int
@@ -52,6 +53,7 @@ JAVA = Rules(
     anchor_must_be_ca=True,
     anchor_path_length=False,
     anchor_name_constraints=False,
+    constrains_common_name=True,
     pinned_leaf=True,
     pinned_leaf_dates=False,
     replaced_anchor=True,
@@ -59,7 +61,7 @@ JAVA = Rules(
     purpose_of_all=False,
     needs_digital_signature=True,
     leaf_may_be_ca=True,
-    takes_sha1=True,
+    takes_sha1=None,
     least_rsa=1024,
     least_ec=224,
     longest=7,
@@ -70,6 +72,7 @@ GO = Rules(
     anchor_must_be_ca=True,
     anchor_path_length=True,
     anchor_name_constraints=True,
+    constrains_common_name=False,
     pinned_leaf=True,
     pinned_leaf_dates=True,
     replaced_anchor=False,
@@ -88,6 +91,7 @@ WEBPKI = Rules(
     anchor_must_be_ca=False,
     anchor_path_length=False,
     anchor_name_constraints=True,
+    constrains_common_name=False,
     pinned_leaf=False,
     pinned_leaf_dates=True,
     replaced_anchor=False,
@@ -127,9 +131,15 @@ def search(rules: Rules, chain: Path, trust: TrustSet, when: datetime) -> ChainC
     for path in _paths(rules, (leaf,), tuple(c for c in chain[1:] if c.is_readable), anchors):
         found = tuple(_objections(rules, path, when))
         if not found:
-            return ChainCheck(True, (), path)
+            doubtful = rules.takes_sha1 is None and any(c.signature_hash == "sha1" for c in path[:-1])
+            return ChainCheck(None, (_sha1(rules),), path) if doubtful else ChainCheck(True, (), path)
         against.update(dict.fromkeys(found))
     return ChainCheck(False, tuple(against) or (_no_issuer(rules, chain),))
+
+
+def _sha1(rules: Rules) -> Reason:
+    text = "a signature of the chain uses SHA-1: whether that passes depends on the runtime's configuration and on the server"
+    return Reason("weak-signature", text, rules.source)
 
 
 def _no_issuer(rules: Rules, chain: Path) -> Reason:
@@ -226,7 +236,7 @@ def _strength(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
         if size < least.get(kind, 0):
             yield Reason("weak-key", f"the key of {named(certificate)} is too weak: {kind} {size}", rules.source)
     for certificate in path[:-1]:
-        if certificate.signature_hash in {"md5", "unknown"} or (certificate.signature_hash == "sha1" and not rules.takes_sha1):
+        if certificate.signature_hash in {"md5", "unknown"} or (certificate.signature_hash == "sha1" and rules.takes_sha1 is False):
             text = f"the signature of {named(certificate)} is too weak: {certificate.signature_hash}"
             yield Reason("weak-signature", text, rules.source)
 
@@ -237,7 +247,7 @@ def _names(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
         if issuer.name_constraints is not None and (rules.anchor_name_constraints or not is_anchor):
             for certificate in path[:depth]:
                 if certificate is path[0] or not certificate.is_self_issued:
-                    text = violated(issuer.name_constraints, certificate)
+                    text = violated(issuer.name_constraints, certificate, common_names=rules.constrains_common_name)
                     if text:
                         yield Reason("name-constraint", f"{named(issuer)} does not allow {text}", rules.source)
 
