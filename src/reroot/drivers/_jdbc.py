@@ -7,6 +7,7 @@ Names are compared as written, values are percent-decoded, the last of two equal
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from ..errors import SettingsError
@@ -16,11 +17,17 @@ PREFIX = "jdbc:postgresql:"
 WRAPPERS = ("jdbc:aws-wrapper:postgresql:", "jdbc:p6spy:postgresql:", "jdbc:otel:postgresql:", "jdbc:tc:postgresql:")
 LIMIT = 1_000_000
 
+# Names of libpq that parseURL() takes for its own.
+RENAMED: Mapping[str, str] = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDBNAME"}
+
 Properties = dict[str, str]
 
 
-def parse(url: str) -> tuple[Properties, tuple[Endpoint, ...]]:
-    """The properties of a URL and the endpoints it names. Raises ``SettingsError`` for what the driver does not take."""
+def parse(url: str) -> Properties:
+    """The properties of a URL, hosts and ports by commas under ``PGHOST`` and ``PGPORT`` where it names any.
+
+    Raises ``SettingsError`` for what the driver does not take.
+    """
     if len(url) > LIMIT:
         raise SettingsError(f"the URL is longer than {LIMIT} characters")
     for wrapper in WRAPPERS:
@@ -30,41 +37,51 @@ def parse(url: str) -> tuple[Properties, tuple[Endpoint, ...]]:
         raise SettingsError("the URL does not start with `jdbc:postgresql:`, so pgJDBC leaves it to another driver")
     server, _, query = url.removeprefix(PREFIX).partition("?")
     properties: Properties = {}
-    endpoints: tuple[Endpoint, ...] = ()
-    if server in {"//", "///"}:
-        server = ""
-    elif server.startswith("//"):
+    if server.startswith("//") and server not in {"//", "///"}:
         addresses, slash, database = server[2:].partition("/")
-        if "/" in database:
-            raise SettingsError("the URL has more than one `/` after the hosts, and pgJDBC does not take it")
-        if slash and database:
+        if not slash or "/" in database:
+            raise SettingsError("the URL needs exactly one `/` after its hosts, else pgJDBC does not take it")
+        if database:
             properties["PGDBNAME"] = _decode(database)
-        endpoints = tuple(_endpoint(address) for address in _java_split(addresses))
-    elif server:
+        endpoints = [_endpoint(address) for address in _java_split(addresses)]
+        properties["PGHOST"] = ",".join(host for host, _ in endpoints)
+        properties["PGPORT"] = ",".join(port for _, port in endpoints)
+    elif server.startswith("/") and not server.startswith("//"):
+        raise SettingsError("the URL has a single `/` after `jdbc:postgresql:`, and pgJDBC does not take it")
+    elif not server.startswith("//"):
         properties["PGDBNAME"] = _decode(server)
     for token in query.split("&"):
         if token:
-            name, _, value = token.partition("=")
-            properties[name] = _decode(value)
-    return properties, endpoints
+            name, equals, value = token.partition("=")
+            properties[RENAMED.get(name, name) if equals else name] = _decode(value)
+    return properties
+
+
+def endpoints(hosts: str, ports: str) -> tuple[Endpoint, ...]:
+    """``PGHOST`` and ``PGPORT`` as places to connect to; a single port counts for every host."""
+    names, numbers = hosts.split(","), (ports or "5432").split(",")
+    return tuple(Endpoint(host=name or "localhost", port=numbers[min(i, len(numbers) - 1)]) for i, name in enumerate(names))
 
 
 def _java_split(text: str) -> list[str]:
-    """String.split(","): empty parts at the end are dropped, but for a wholly empty text."""
+    """String.split(","): empty parts at the end are dropped; of commas alone nothing is left, and the driver fails."""
     parts = text.split(",")
     while len(parts) > 1 and not parts[-1]:
         parts.pop()
+    if "," in text and not any(parts):
+        raise SettingsError("the URL names no host between its commas")
     return parts
 
 
-def _endpoint(address: str) -> Endpoint:
+def _endpoint(address: str) -> tuple[str, str]:
     colon = address.rfind(":")
     if colon < 0 or address.rfind("]") > colon:
-        return Endpoint(host=address or "localhost", port="5432")
+        return address, "5432"
     port = address[colon + 1 :]
-    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+    digits = port[1:] if port.startswith("+") else port
+    if not digits.isascii() or not digits.isdigit() or not 1 <= int(digits) <= 65535:
         raise SettingsError("the port of the JDBC URL is not a number from 1 to 65535")
-    return Endpoint(host=address[:colon] or "localhost", port=port)
+    return address[:colon] or "localhost", port
 
 
 def _decode(text: str) -> str:

@@ -44,8 +44,6 @@ JAVA_FACTORY = f"{PRE}DefaultJavaSSLFactory"
 BLIND_FACTORY = f"{PRE}NonValidatingFactory"
 SINGLE_FACTORY = f"{PRE}SingleCertValidatingFactory"
 
-# Names of the service file and of driverconfig.properties that pgJDBC translates to its own.
-RENAMED: Mapping[str, str] = {"dbname": "PGDBNAME", "host": "PGHOST", "port": "PGPORT"}
 PASSWORDS = SECRETS | {"sslpassword"}
 
 
@@ -83,14 +81,14 @@ def is_old(given: Given) -> bool:
 
 def read(given: Given) -> Settings:
     """The URL, then the properties, then the service file: what is set first stays."""
-    url, endpoints = _jdbc.parse(given.dsn) if given.dsn is not None else ({}, ())
+    url = _jdbc.parse(given.dsn) if given.dsn is not None else {}
     values = {name: _setting(name, value, "dsn") for name, value in url.items()}
     for name, value in given.options.items():
         if value is not None:
             values.setdefault(name, _setting(name, text_of(value), "option"))
     if "service" in values:
         _from_service(values, given)
-    found = Settings(given.driver, values, {}, endpoints or _named(values, given))
+    found = Settings(given.driver, values, {}, _endpoints(values, given))
     _check(given, found)
     return found
 
@@ -99,9 +97,9 @@ def _setting(name: str, value: str, origin: str) -> Setting:
     return Setting(Secret(value) if name in PASSWORDS else value, origin)
 
 
-def _named(values: Mapping[str, Setting], given: Given) -> tuple[Endpoint, ...]:
+def _endpoints(values: Mapping[str, Setting], given: Given) -> tuple[Endpoint, ...]:
     host = values["PGHOST"].text if "PGHOST" in values else given.host or "localhost"
-    return tuple(Endpoint(host=name, port=values["PGPORT"].text if "PGPORT" in values else "5432") for name in host.split(","))
+    return _jdbc.endpoints(host, values["PGPORT"].text if "PGPORT" in values else "5432")
 
 
 def _from_service(values: dict[str, Setting], given: Given) -> None:
@@ -132,7 +130,7 @@ def _section(values: dict[str, Setting], service: str, content: str, path: str) 
             key, equals, value = line.partition("=")
             if not equals or not key:
                 raise SettingsError(f"not valid: service file {path}, line number {number}", where=f"{path}:{number}")
-            name = RENAMED.get(key.strip(), key.strip())
+            name = _jdbc.RENAMED.get(key.strip(), key.strip())
             values.setdefault(name, _setting(name, value.strip(), "service file"))
     return inside
 
