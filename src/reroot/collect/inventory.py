@@ -52,13 +52,12 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..errors import InputError
-from ..model import Accepts, File, FileState, Given, Secret
+from ..model import Accepts, Files, Given, Secret
 from ..pki.certificate import Certificate
 from ..plan import DEFAULT_SOAK, Waiver
 
 T = TypeVar("T")
 EMPTY: Mapping[str, Any] = MappingProxyType({})
-LARGEST_FILE = 16 * 1024 * 1024
 DURATION = re.compile(r"(\d+)([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -129,8 +128,8 @@ class Inventory:
     def base(self) -> Path:
         return self.path.parent
 
-    def given(self, client: DeclaredClient, server: DeclaredServer) -> Given:
-        """What the driver of *client* is given when it connects to *server*."""
+    def given(self, client: DeclaredClient, server: DeclaredServer, files: Files) -> Given:
+        """What the driver of *client* is given when it connects to *server*, on the machine whose *files* are asked for."""
         env = _env_file(self.base / client.env_file) if client.env_file else {}
         address = server.address or server.host
 
@@ -148,28 +147,8 @@ class Inventory:
             env={k: str(fill(v)) for k, v in {**env, **client.env}.items()},
             home=None if client.home is None else str((self.base / client.home).absolute()),
             host=server.host,
-            files=self.look_at,
+            files=lambda path: files(str(self.base / path)),
         )
-
-    def look_at(self, path: str) -> File:
-        """One look at one path of this machine, relative to the inventory."""
-        return look_at(self.base / path, path)
-
-
-def look_at(place: Path, path: str) -> File:
-    """One look at *place*, reported as *path*. Only regular files are read, and no more than 16 MiB."""
-    try:
-        if place.is_dir():
-            return File(path, FileState.FOLDER, entries=tuple(sorted(p.name for p in place.iterdir())))
-        if not place.exists():
-            return File(path, FileState.MISSING)
-        if not place.is_file():
-            return File(path, FileState.UNREADABLE, why="is not a regular file")
-        if place.stat().st_size > LARGEST_FILE:
-            return File(path, FileState.UNREADABLE, why=f"is larger than {LARGEST_FILE // 1024 // 1024} MiB")
-        return File(path, FileState.FOUND, place.read_bytes())
-    except OSError as error:
-        return File(path, FileState.UNREADABLE, why=error.strerror or str(error))
 
 
 def read(path: Path) -> Inventory:

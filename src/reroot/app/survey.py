@@ -1,0 +1,251 @@
+"""One look at a declared fleet: what each server serves, what each trust store holds, what becomes of each client."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from .. import providers, truststores
+from ..collect.inventory import DeclaredClient, DeclaredServer, Inventory
+from ..collect.machine import Machine
+from ..collect.probe import Answer as Probe
+from ..collect.probe import Probed, Target, probe
+from ..errors import RerootError, TrustStoreError
+from ..model import Accepts, File, Files, FileState, Foreseen, Judgement, Reason, Reread, Server, Verdict
+from ..pki import Certificate
+from ..plan import Plan, PlannedClient, PlannedServer, PlannedStore, as_read, waves
+from ..verdict import Answer, answer, judge
+
+Chain = tuple[Certificate, ...]
+Probing = Callable[[Iterable[Target]], Iterable[Probed]]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a server shows: ``chain`` is None where it could not be seen or where its addresses disagree; ``why`` says so."""
+
+    chain: Chain | None
+    why: str = ""
+    answered: bool = False
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A look at the fleet: the plan it makes, and what could not be read (subject and reason)."""
+
+    plan: Plan
+    unread: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def site_of(inventory: Inventory, server: DeclaredServer) -> providers.Site:
+    options = {k: v for k, v in server.provider.items() if k != "kind"}
+    return providers.Site(
+        server.name, server.host, server.port, inventory.old_root, inventory.next_root, options, inventory.base
+    )
+
+
+def provider_of(server: DeclaredServer) -> providers.Provider:
+    return providers.find(str(server.provider.get("kind", "postgres")))
+
+
+def served(servers: Iterable[DeclaredServer], probing: Probing = probe) -> Mapping[str, Served]:
+    """A handshake with each server, all at once."""
+    targets = {Target(s.host, s.port, s.address): s.name for s in servers}
+    found: dict[str, list[Probed]] = {name: [] for name in targets.values()}
+    for one in probing(targets):
+        found[targets[one.target]].append(one)
+    return {name: _agreed(answers) for name, answers in found.items()}
+
+
+def _agreed(answers: list[Probed]) -> Served:
+    silent = [a for a in answers if not a.has_answered]
+    if silent or not answers:
+        return Served(None, silent[0].why if silent else "no address answered")
+    chains = {a.chain for a in answers}
+    if len(chains) > 1:
+        return Served(None, f"its {len(answers)} addresses serve different chains", True)
+    if answers[0].answer is Probe.NO_TLS:
+        return Served(None, "it has no TLS", True)
+    return Served(tuple(map(Certificate, answers[0].chain)), "", True)
+
+
+def look(
+    inventory: Inventory, now: datetime, *, restarts: Mapping[str, datetime] | None = None, probing: Probing = probe
+) -> Sight:
+    """The fleet as it is *now*. *restarts* says when clients were last seen to start, beside what the inventory says."""
+    unread: list[tuple[str, str]] = []
+    notes: list[str] = []
+    files = Machine()
+    seen = served(inventory.servers, probing)
+    following: dict[str, Chain | None] = {}
+    for server in inventory.servers:
+        if seen[server.name].chain is None:
+            unread.append((server.name, seen[server.name].why))
+        following[server.name] = None
+        try:
+            found = provider_of(server).discover(site_of(inventory, server))
+            following[server.name] = found.next or None
+            notes += [f"{server.name}: {note}" for note in found.notes]
+        except RerootError as error:
+            unread.append((server.name, error.message))
+    planned = tuple(
+        PlannedServer(
+            s.name,
+            f"{s.host}:{s.port}",
+            str(s.provider.get("kind", "postgres")),
+            s.wave,
+            s.cluster,
+            fingerprints(seen[s.name].chain),
+            fingerprints(following[s.name]),
+        )
+        for s in inventory.servers
+    )
+    stores = tuple(
+        _store(inventory, path, files) for path in dict.fromkeys(p for c in inventory.clients for p in c.trust_stores)
+    )
+    unread += [(s.path, s.unreadable) for s in stores if s.unreadable]
+    chains = {name: s.chain for name, s in seen.items()}
+    asked = {
+        (c.name, name): answer_of(inventory, c, name, files, chains[name], now) for c in inventory.clients for name in c.reaches
+    }
+    starts = {c.name: t for c in inventory.clients if (t := _last(c.started, (restarts or {}).get(c.name)))}
+    judged = judgements(inventory, now, files, chains, following, starts)
+    retired = judgements(inventory, now, _without(inventory, files), chains, following, starts, before=files)
+    plan = Plan(
+        rotation=inventory.name,
+        made_at=now,
+        old=inventory.old_root.fingerprint,
+        next=inventory.next_root.fingerprint,
+        old_ends=inventory.old_root.not_after,
+        next_ends=inventory.next_root.not_after,
+        servers=planned,
+        clients=tuple(
+            PlannedClient(c.name, c.driver, c.reaches, c.trust_stores, c.owner, _digest(c, [asked[c.name, n] for n in c.reaches]))
+            for c in inventory.clients
+        ),
+        stores=stores,
+        waves=waves(planned),
+        judgements=judged,
+        retirement=retired,
+        waivers=inventory.waivers,
+        soak=inventory.soak.total_seconds(),
+    )
+    return Sight(plan, tuple(unread), tuple(notes))
+
+
+def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probing: Probing = probe) -> tuple[Judgement, ...]:
+    """What taking the servers *names* back to their previous pairs does to the clients."""
+    names = set(names)
+    servers = [s for s in inventory.servers if s.name in names]
+    chains = {name: s.chain for name, s in served(servers, probing).items()}
+    before: dict[str, Chain | None] = {}
+    for server in servers:
+        try:
+            before[server.name] = provider_of(server).discover(site_of(inventory, server)).previous or None
+        except RerootError:
+            before[server.name] = None
+    return judgements(inventory, now, Machine(), chains, before, {})
+
+
+def judgements(
+    inventory: Inventory,
+    now: datetime,
+    files: Files,
+    chains: Mapping[str, Chain | None],
+    then: Mapping[str, Chain | None],
+    starts: Mapping[str, datetime],
+    *,
+    before: Files | None = None,
+) -> tuple[Judgement, ...]:
+    """Every client with every server it reaches: now with *chains*, then with *then*. *before* holds today's files."""
+    found = []
+    for client in inventory.clients:
+        for name in client.reaches:
+            if name not in then:
+                continue
+            today = answer_of(inventory, client, name, before or files, chains[name], now)
+            later = answer_of(inventory, client, name, files, then[name], now)
+            found.append(_judgement(inventory, client, name, today, later, starts.get(client.name)))
+    return tuple(found)
+
+
+def answer_of(
+    inventory: Inventory, client: DeclaredClient, name: str, files: Files, chain: Chain | None, now: datetime
+) -> Answer:
+    server = next(s for s in inventory.servers if s.name == name)
+    known = None if server.accepts is None else Server(accepts=Accepts(server.accepts))
+    return answer(inventory.given(client, server, files), known, chain, now)
+
+
+def _judgement(
+    inventory: Inventory, client: DeclaredClient, name: str, today: Answer, later: Answer, started: datetime | None
+) -> Judgement:
+    verdict = judge(today.foreseen, later.foreseen)
+    said: Foreseen = later.foreseen if verdict is not Verdict.UNKNOWN or later.foreseen.reasons else today.foreseen
+    reasons = said.reasons or today.foreseen.reasons or (Reason("no-reason", "nothing more is known"),)
+    found = Judgement(client.name, name, verdict, today.foreseen, later.foreseen, reasons)
+    policy = later.policy
+    if policy is None or not policy.chain:
+        return found
+    return as_read(found, policy.reread, _changed_at(inventory, policy.roots.path, policy.reread), started)
+
+
+def _changed_at(inventory: Inventory, path: str, reread: Reread) -> datetime | None:
+    """When the trust store a client reads was last changed; None where it reads none or always reads it afresh."""
+    if not path or reread is Reread.EACH_CONNECTION:
+        return None
+    try:
+        return datetime.fromtimestamp(os.stat(inventory.base / path).st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def _last(*times: datetime | None) -> datetime | None:
+    known = [t if t.tzinfo else t.replace(tzinfo=UTC) for t in times if t is not None]
+    return max(known, default=None)
+
+
+def fingerprints(chain: Chain | None) -> tuple[str, ...]:
+    return tuple(c.fingerprint for c in chain or ())
+
+
+def _store(inventory: Inventory, path: str, files: Files) -> PlannedStore:
+    file = files(str(inventory.base / path))
+    if file.state is not FileState.FOUND:
+        return PlannedStore(path, unreadable=file.why or file.state.value)
+    try:
+        return PlannedStore(path, tuple(c.fingerprint for c in truststores.read(file.content or b"").certificates))
+    except TrustStoreError as error:
+        return PlannedStore(path, unreadable=error.message)
+
+
+def _without(inventory: Inventory, files: Files) -> Files:
+    """The same machine, with the old root taken out of every trust store that the rotation would take it out of."""
+    ours = {os.path.normpath(inventory.base / p) for c in inventory.clients for p in c.trust_stores}
+    change = truststores.Change(remove=frozenset({inventory.old_root.fingerprint}))
+
+    def look_at(path: str) -> File:
+        file = files(path)
+        if os.path.normpath(path) not in ours or file.content is None:
+            return file
+        try:
+            write = truststores.find(truststores.detect(file.content)).write
+            content = file.content if write is None else write(file.content, change, None)
+        except TrustStoreError:
+            return file
+        return File(path, FileState.FOUND, content)
+
+    return look_at
+
+
+def _digest(client: DeclaredClient, answers: list[Answer]) -> str:
+    """SHA-256 of what the client is given, secrets left out."""
+    settings = [{k: v.text for k, v in a.settings.values.items()} if a.settings else None for a in answers]
+    named = [client.driver, client.version, dict(client.runtime), settings]
+    return hashlib.sha256(msgspec.json.encode(named, order="sorted")).hexdigest()
