@@ -37,8 +37,8 @@ def COMMAND(
 ) -> None:
     """Shake hands with servers and show the certificate chain that each serves.
 
-    Nothing is sent but the request for TLS, the handshake and its end: no user, no password, no alarming line in a server's log. All
-    addresses of a name are asked; one address at most 20 times a second.
+    Nothing is sent but the request for TLS, the handshake and its end: no user, no password, nothing that alarms in a server's
+    log. All addresses of a name are asked; one address at most 20 times a second.
 
     Exit code 1: a server has no TLS, or serves a certificate that is out of date or unreadable. 4: some server did not answer.
     """

@@ -1,0 +1,194 @@
+"""
+One connection to one watched server: what is asked of it, and how little it costs it.
+
+``pg_stat_ssl`` and ``pg_stat_activity`` are two calls of one function joined again by pid. Here it is called once and grouped on
+the server, and the names of databases and users are looked up once and kept (``bench/sessions.py`` compares the two).
+Source: ``src/backend/utils/adt/pgstatfuncs.c``, PostgreSQL 11 to 18.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, ReachError
+from ..model import Secret
+from ._fold import LOCAL, How, Identity, Sample, Session
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.adapt import Loader
+
+AUTHENTICATION = 60.0
+"""Seconds after which a session that has begun is visible at the latest (``authentication_timeout``'s default)."""
+
+SETTINGS = {
+    "application_name": "reroot observe",
+    "statement_timeout": "2s",
+    "lock_timeout": "1s",
+    "idle_session_timeout": "0",
+    "default_transaction_read_only": "on",
+    "DateStyle": "ISO",
+    "TimeZone": "UTC",
+}
+"""Set on our own session; ``idle_session_timeout`` is for servers that would end it between two samples."""
+
+SET = """
+select set_config(s.name, w.value, false)
+  from unnest(%s::text[], %s::text[]) w(name, value) join pg_settings s on s.name = w.name collate "C"
+ union all
+select set_config('client_encoding', case e when 'SQL_ASCII' then e else 'UTF8' end, false) from current_setting('server_encoding') e
+"""
+"""Settings that the server does not know are left alone."""
+
+PATIENCE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+"""A network that swallows everything is noticed after about ten seconds."""
+
+# gss_enc came with PostgreSQL 12; everything else is there since 11. Sessions that our role may not see have no backend_type.
+SAMPLE = """
+select s.datid, s.usesysid, s.application_name, host(s.client_addr), coalesce(s.client_port, 0) < 0,
+       case when s.ssl then s.sslversion end, case when s.ssl then s.sslcipher end, {gss}, s.backend_type,
+       count(*), min(s.backend_start), max(s.backend_start),
+       array_agg(s.pid) filter (where s.backend_start > clock_timestamp() - make_interval(secs => %s)), clock_timestamp()
+  from pg_stat_get_activity(null) s
+ where s.pid <> pg_backend_pid() and (s.backend_type in ('client backend', 'walsender') or s.backend_type is null)
+ group by s.datid, s.usesysid, s.application_name, s.client_addr, coalesce(s.client_port, 0) < 0,
+          case when s.ssl then s.sslversion end, case when s.ssl then s.sslcipher end, {gss}, s.backend_type
+"""
+
+
+class Source:
+    """A server to watch: its connection settings, and what we call it. The settings are never shown."""
+
+    def __init__(self, dsn: str, name: str = "") -> None:
+        import psycopg
+
+        try:
+            parameters = psycopg.conninfo.conninfo_to_dict(dsn)
+        except psycopg.Error:
+            # libpq's own message would quote the text, and with it a password.
+            raise InputError(
+                "a connection string that libpq cannot read",
+                hint="give `host=… dbname=… user=…` or `postgresql://user@host:port/database`; passwords belong in `~/.pgpass`",
+            ) from None
+        self.dsn = Secret(dsn)
+        self.password = Secret(str(parameters.get("password") or ""))
+        host = parameters.get("host") or parameters.get("hostaddr") or parameters.get("service") or "local"
+        self.name = name or f"{host}:{parameters.get('port') or 5432}"
+
+    def __repr__(self) -> str:
+        return f"<Source {self.name}>"
+
+    def without_password(self, text: str) -> str:
+        """A message of libpq's or the server's, on one line and safe to show."""
+        secret = self.password.reveal()
+        line = " ".join(text.split())
+        return line.replace(secret, "***") if secret else line
+
+
+class Backend:
+    """One open connection to a watched server. Every method raises ``ReachError`` when the server does not answer."""
+
+    def __init__(self, source: Source, *, timeout: float = 10.0) -> None:
+        import psycopg
+
+        self.source = source
+        self.names: dict[str, dict[int, str]] = {"pg_database": {}, "pg_roles": {}}
+        self.recent: dict[tuple[Identity, How], frozenset[int]] = {}
+        self.last: datetime | None = None
+        try:
+            self.connection: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(
+                source.dsn.reveal(), autocommit=True, prepare_threshold=0, connect_timeout=max(2, int(timeout)), **PATIENCE
+            )
+            self.version = self.connection.info.server_version
+            for kind in ("text", "name"):
+                self.connection.adapters.register_loader(kind, _text_loader())
+            self.connection.execute(SET, (list(SETTINGS), list(SETTINGS.values())), prepare=False)
+        except psycopg.Error as error:
+            raise self.unreachable(error) from None
+        self.query = SAMPLE.format(gss="s.gss_enc" if self.version >= 120000 else "false")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def unreachable(self, error: Exception) -> ReachError:
+        text = self.source.without_password(str(error))
+        return ReachError(text or type(error).__name__, where=self.source.name, hint=_hint(error, text))
+
+    def ask(self, query: str, parameters: tuple[object, ...] = (), *, prepare: bool = False) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        try:
+            return self.connection.execute(query, parameters, prepare=prepare, binary=True).fetchall()
+        except psycopg.Error as error:
+            raise self.unreachable(error) from None
+
+    def sample(self) -> Sample:
+        """Who is connected now."""
+        since = self.last
+        window = AUTHENTICATION + (AUTHENTICATION if since is None else (datetime.now(UTC) - since).total_seconds())
+        rows = self.ask(self.query, (window,), prepare=True)
+        at = rows[0][13] if rows else self.ask("select clock_timestamp()")[0][0]
+        seen, recent, hidden = [], {}, 0
+        for database, user, application, address, is_local, protocol, cipher, gss, kind, n, oldest, newest, fresh, _ in rows:
+            if kind is None:
+                hidden += n
+                continue
+            identity = Identity(
+                self.source.name,
+                self.name("pg_database", database),
+                self.name("pg_roles", user),
+                application or "",
+                LOCAL if is_local else address or "",
+                kind,
+            )
+            how = How(protocol or "", cipher or "", bool(gss))
+            pids = frozenset(fresh or ())
+            recent[identity, how] = pids
+            begun = n if since is None else len(pids - self.recent.get((identity, how), frozenset()))
+            seen.append(Session(identity, how, n, begun, oldest, newest))
+        self.recent, self.last = recent, datetime.now(UTC)
+        return Sample(self.source.name, at, tuple(seen), hidden)
+
+    def name(self, catalogue: str, oid: int | None) -> str:
+        """The name of a database or role; looked up again only for an oid that was never seen."""
+        if not oid:
+            return ""
+        known = self.names[catalogue]
+        if oid not in known:
+            column = {"pg_database": "datname", "pg_roles": "rolname"}[catalogue]
+            known.update(self.ask(f"select oid, {column} from {catalogue}"))  # noqa: S608 (two constants)
+        return known.setdefault(oid, f"oid {oid}")
+
+
+@lru_cache
+def _text_loader() -> type[Loader]:
+    """Names are shared by databases of different encodings, so any bytes may come; what is no UTF-8 is shown as escapes."""
+    from psycopg.adapt import Loader
+    from psycopg.pq import Format
+
+    class Text(Loader):
+        format = Format.BINARY
+
+        def load(self, data: bytes | bytearray | memoryview) -> str:
+            return str(data, "utf-8", "backslashreplace")
+
+    return Text
+
+
+def _hint(error: Exception, text: str) -> str:
+    for sign, hint in HINTS:
+        if sign in text:
+            return hint
+    return "check that the server answers: `reroot probe`" if not getattr(error, "sqlstate", None) else "see the server's own log"
+
+
+HINTS: tuple[tuple[str, str], ...] = (
+    ("password authentication failed", "check the user's password in `~/.pgpass` or `PGPASSWORD`"),
+    ("no password supplied", "put the password in `~/.pgpass` or `PGPASSWORD`"),
+    ("certificate verify failed", "our own connection does not trust the server: check its `sslrootcert`"),
+    ("no pg_hba.conf entry", "allow this user and address in `pg_hba.conf`"),
+    ("permission denied", "grant `pg_monitor` to the user that watches"),
+    ("does not exist", "check the names of user and database"),
+)
