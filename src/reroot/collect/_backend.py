@@ -38,7 +38,8 @@ SET = """
 select set_config(s.name, w.value, false)
   from unnest(%s::text[], %s::text[]) w(name, value) join pg_settings s on s.name = w.name collate "C"
  union all
-select set_config('client_encoding', case e when 'SQL_ASCII' then e else 'UTF8' end, false) from current_setting('server_encoding') e
+select set_config('client_encoding', case e when 'SQL_ASCII' then e else 'UTF8' end, false)
+  from current_setting('server_encoding') e
 """
 """Settings that the server does not know are left alone."""
 

@@ -1,0 +1,222 @@
+"""Watch who connects to servers, and how: identities, TLS version and cipher or plaintext, sessions, first and last seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from ._output import Outputs, emit, output_options
+
+if TYPE_CHECKING:
+    from ..collect.sessions import Enforcement, Folded, How, Identity, Missed, Source, Tally
+
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType[float]):
+    """``90``, ``90s``, ``5m``, ``2h``, ``1d``; in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", value.strip())
+        if found is None:
+            self.fail(f"`{value}` is not a time; write `90s`, `5m`, `2h` or `1d`", param, ctx)
+        return float(found[1]) * UNITS[found[2]]
+
+
+TIME = Duration()
+
+
+@click.command(name="observe")
+@click.argument("dsns", nargs=-1, metavar="DSN...")
+@click.option("--from", "source", type=click.File(encoding="utf-8"), help="More DSNs, one a line; - is standard input.")
+@click.option("--for", "lasting", type=TIME, default=0.0, help="How long to watch: 60s, 5m, 2h; one look without it.")
+@click.option("--every", type=TIME, default=5.0, show_default="5s", help="Time between two looks at one server.")
+@click.option("--timeout", type=click.FloatRange(1, 600), default=10.0, show_default=True, help="Seconds for one connection.")
+@output_options
+@click.pass_context
+def COMMAND(
+    ctx: click.Context,
+    dsns: Sequence[str],
+    source: TextIO | None,
+    lasting: float,
+    every: float,
+    timeout: float,
+    outputs: Outputs,
+    quiet: bool,
+) -> None:
+    """Show who is connected to servers, and by which encryption.
+
+    DSN is what libpq takes: `host=db1 user=watcher dbname=postgres` or `postgresql://watcher@db1/postgres`. Passwords belong in
+    ~/.pgpass, where neither the process list nor the shell's history shows them. The user needs pg_monitor, nothing more.
+
+    What is not connected while it looks is not seen: watch for as long as the rarest client's pause. Exit code 4: some server did
+    not answer, or did not show all its sessions. 130: interrupted, after showing what was seen until then.
+    """
+    from ..collect.sessions import Enforcement, Folded, Missed, Sample, observe
+    from ..errors import InputError
+    from ..reports import Document
+
+    if every < 0.1:
+        raise InputError("`--every` is too short", hint="a tenth of a second is the least; 5 s costs a server next to nothing")
+    sources = named([*dsns, *_listed(source)])
+    if not sources:
+        raise InputError("no server to watch", hint="name one: `reroot observe 'host=db1.example.com user=watcher'`")
+    if not quiet:
+        looks = f"every {every:g} s for {lasting:g} s" if lasting else "once"
+        click.echo(f"watching {', '.join(s.name for s in sources)} {looks}: one connection each, reading only", err=True)
+    folded, enforced, missed, interrupted = Folded(), dict[str, Enforcement](), list[Missed](), False
+    try:
+        for seen in observe(sources, every=every, lasting=lasting, timeout=timeout):
+            if isinstance(seen, Sample):
+                folded.add(seen)
+            elif isinstance(seen, Enforcement):
+                enforced[seen.server] = seen
+            else:
+                missed.append(seen)
+    except KeyboardInterrupt:
+        interrupted = True
+    document = Document("sessions", data(folded, enforced, missed), lambda: text(folded, enforced, missed))
+    emit(document, outputs, quiet=quiet)
+    if interrupted:
+        ctx.exit(130)
+    if not is_complete(folded, missed):
+        ctx.exit(4)
+
+
+def named(dsns: Sequence[str]) -> list[Source]:
+    """Sources with distinct names: two databases of one server get a number."""
+    from ..collect.sessions import Source
+
+    found: dict[str, Source] = {}
+    for dsn in dict.fromkeys(dsns):
+        source = Source(dsn)
+        number = 1
+        while source.name in found:
+            number += 1
+            source = Source(dsn, f"{Source(dsn).name} #{number}")
+        found[source.name] = source
+    return list(found.values())
+
+
+def _listed(source: TextIO | None) -> list[str]:
+    from ..errors import InputError
+
+    try:
+        return [line.strip() for line in source or () if line.strip() and not line.lstrip().startswith("#")]
+    except UnicodeDecodeError:
+        raise InputError("not a text file", where=source.name if source else "", hint="one DSN a line, in UTF-8") from None
+
+
+def is_complete(folded: Folded, missed: Sequence[Missed]) -> bool:
+    return not missed and not any(window.hidden for window in folded.windows.values())
+
+
+def data(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[Missed]) -> dict[str, object]:
+    return {
+        "complete": is_complete(folded, missed),
+        "servers": {
+            name: {
+                "first_look": window.first.isoformat(),
+                "last_look": window.last.isoformat(),
+                "looks": window.samples,
+                "hidden_sessions": window.hidden,
+                "tls_decided_by": enforced[name].source if name in enforced else None,
+                "accepts": _accepts(enforced[name]) if name in enforced else None,
+                "why": enforced[name].why if name in enforced else "",
+            }
+            for name, window in folded.windows.items()
+        },
+        "identities": [
+            _row(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())
+        ],
+        "missed": [{"server": m.server, "at": m.at.isoformat(), "why": m.why, "hint": m.hint} for m in missed],
+    }
+
+
+def _accepts(known: Enforcement) -> str | None:
+    return known.everyone.value if known.everyone else None
+
+
+def _row(who: Identity, how: How, tally: Tally, known: Enforcement | None) -> dict[str, object]:
+    taken, rule = known.takes(who) if known else (None, "not asked")
+    return {
+        "server": who.server,
+        "database": who.database,
+        "user": who.user,
+        "application": who.application,
+        "address": who.address,
+        "kind": who.kind,
+        "encryption": _encryption(who, how),
+        "protocol": how.protocol,
+        "cipher": how.cipher,
+        "sessions": tally.sessions,
+        "most_at_once": tally.most,
+        "first_seen": tally.first_seen.isoformat(),
+        "last_seen": tally.last_seen.isoformat(),
+        "oldest_session": tally.oldest.isoformat(),
+        "newest_session": tally.newest.isoformat(),
+        "new_sessions_by_hour": dict(tally.hours),
+        "server_accepts": taken.value if taken else None,
+        "rule": rule,
+    }
+
+
+def _encryption(who: Identity, how: How) -> str:
+    from ..collect.sessions import LOCAL
+
+    return LOCAL if who.address == LOCAL else how.encryption
+
+
+def text(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[Missed]) -> str:
+    """Who connects how; what each server insists on; what was not seen; the counts."""
+    from ..reports.text import table
+
+    rows = [_line(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())]
+    head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen", "server takes")
+    parts = [table(head, rows)] if rows else ["nobody was connected"]
+    for name, window in folded.windows.items():
+        if window.hidden:
+            parts.append(f"{name}: {window.hidden} sessions are not shown to this user\nhint: `grant pg_monitor to …`")
+    for known in enforced.values():
+        if known.why:
+            hint = "`grant execute on function pg_hba_file_rules() to …` and `grant select on pg_hba_file_rules to …`"
+            parts.append(f"{known.server}: {known.why}\nhint: {hint}")
+    failures: dict[tuple[str, str, str], int] = {}
+    for m in missed:
+        failures[m.server, m.why, m.hint] = failures.get((m.server, m.why, m.hint), 0) + 1
+    parts += [f"{server}: {why} ({n} times)\nhint: {hint}" for (server, why, hint), n in failures.items()]
+    ways: dict[str, int] = {}
+    for (who, how), tally in folded.tallies.items():
+        ways[_encryption(who, how)] = ways.get(_encryption(who, how), 0) + tally.sessions
+    told = ", ".join(f"{n} {way}" for way, n in sorted(ways.items())) or "no session"
+    follow = (
+        "next: `reroot scan` finds how their clients are set up"
+        if is_complete(folded, missed)
+        else "incomplete: see above, then look again"
+    )
+    identities, looks = len(folded.identities), sum(w.samples for w in folded.windows.values())
+    return "\n\n".join([*parts, f"{identities} identities in {looks} looks, sessions: {told}; {follow}"])
+
+
+def _line(who: Identity, how: How, tally: Tally, known: Enforcement | None) -> tuple[str, ...]:
+    taken = known.takes(who)[0] if known else None
+    application = who.application or ("–" if who.kind == "client backend" else who.kind)
+    return (
+        who.server,
+        who.user,
+        who.database or "–",
+        application,
+        who.address or "–",
+        how.protocol or _encryption(who, how),
+        how.cipher or "–",
+        str(tally.sessions),
+        tally.last_seen.strftime("%H:%M:%S"),
+        taken.value if taken else "?",
+    )
