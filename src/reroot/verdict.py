@@ -166,7 +166,7 @@ def foresee(
         return Foreseen(Outcome.UNKNOWN, (policy.undecidable, *policy.reasons))
     known = server or Server()
     handshake, why = _handshake(policy, roots, known, chain, host, when)
-    accepted = (known.accepts,) if known.accepts else (Accepts.HOSTSSL, Accepts.HOST) if chain else tuple(Accepts)
+    accepted = (known.accepts,) if known.accepts else tuple(a for a in Accepts if chain is None or a is not Accepts.NO_TLS)
     played = [_bound(policy, known, _play(policy, handshake, why, accepts)) for accepts in accepted]
     if len({one.outcome for one in played}) == 1:
         return played[0]

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import click
 
 from ..errors import InputError, RerootError
+from ..model import Files
 from ._output import Outputs, emit, output_options
 
 
@@ -61,7 +62,7 @@ def explain(
     if dsn is None:
         raise InputError("nothing to explain", hint="give a DSN, or `--batch CASES.jsonl`")
     from ..collect import cases
-    from ..collect.machine import Machine
+    from ..collect.machine import machine
     from ..model import Accepts, Given, Server, Verdict
     from ..reports._explanation import document
     from ..verdict import answer, judge
@@ -75,7 +76,7 @@ def explain(
         env=_pairs(env, "--env"),
         home=home or str(Path.home()),
         host=host,
-        files=Machine(),
+        files=machine(),
     )
     server = Server(Accepts(accepts)) if accepts else None
     today = answer(given, server, cases.chain(chain) if chain else None, now)
@@ -97,7 +98,7 @@ def _pairs(values: Iterable[str], option: str) -> dict[str, str]:
 
 def answer_batch(source: str, outputs: Outputs) -> int:
     """One answer a line, in the order of the questions; lines that are none get an error of their own."""
-    from ..collect.machine import Machine
+    from ..collect.machine import machine
 
     for name, _ in outputs:
         if name not in {"json", "text"}:
@@ -109,7 +110,7 @@ def answer_batch(source: str, outputs: Outputs) -> int:
             raise InputError(f"cannot read the cases: {error.strerror}", where=source) from error
         targets = [_target(stack, file) for _, file in outputs]
         bad = 0
-        for values in answers(lines, Machine(), datetime.now(UTC)):
+        for values in answers(lines, machine(), datetime.now(UTC)):
             bad += "error" in values
             line = _encode(values)
             for target in targets:
@@ -132,19 +133,17 @@ def _encode(values: dict[str, object]) -> bytes:
     return msgspec.json.encode(values) + b"\n"
 
 
-def answers(lines: Iterable[bytes], machine: object, now: datetime) -> Iterator[dict[str, object]]:
+def answers(lines: Iterable[bytes], files: Files, now: datetime) -> Iterator[dict[str, object]]:
     """The answers to lines of questions."""
     from ..collect import cases
-    from ..collect.machine import Machine
     from ..reports._answer import as_values
     from ..verdict import answer
 
-    assert isinstance(machine, Machine)
     for line in lines:
         if not line.strip():
             continue
         try:
-            case = cases.read(line, machine, now)
+            case = cases.read(line, files, now)
             yield {"id": case.id, **as_values(answer(case.given, case.server, case.chain, case.at))}
         except RerootError as error:
             place = f"{error.where}: " if error.where else ""

@@ -16,10 +16,10 @@ from functools import lru_cache
 import msgspec
 
 from ..errors import InputError, TrustStoreError
-from ..model import Accepts, FileState, Given, Server
+from ..model import Accepts, Files, FileState, Given, Server
 from ..pki import Certificate
 from ..truststores import pem
-from .machine import Machine, look
+from .machine import look
 
 
 class ServerPart(msgspec.Struct):
@@ -57,7 +57,7 @@ class Case:
 DECODER = msgspec.json.Decoder(CaseLine)
 
 
-def read(line: bytes, machine: Machine, now: datetime) -> Case:
+def read(line: bytes, files: Files, now: datetime) -> Case:
     """The question on one line. Raises ``InputError`` for a line that is none."""
     try:
         case = DECODER.decode(line)
@@ -75,7 +75,7 @@ def read(line: bytes, machine: Machine, now: datetime) -> Case:
             env=case.env or {},
             home=case.home,
             host=case.host,
-            files=machine,
+            files=files,
         ),
         None if part is None else Server(_accepts(part.accepts), part.version, part.authentication),
         None if part is None or part.chain is None else chain(part.chain),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import lru_cache
 
-from ..model import File, FileState
+from ..model import File, Files, FileState
 
 LIMIT = 16 * 2**20
 """Bytes; a larger file is no trust store and no settings file."""
@@ -14,24 +15,17 @@ LIMIT = 16 * 2**20
 MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
-class Machine:
-    """Reads each path once, and opens regular files only: a FIFO or a device never holds a run up.
+REMEMBERED = 2048
+"""Files that one look keeps at hand, so that a run over any number of clients stays small."""
 
-    One object is one look at the machine: what changes afterwards is seen by the next object.
-    """
 
-    def __init__(self) -> None:
-        self._seen: dict[str, File] = {}
-
-    def __call__(self, path: str) -> File:
-        found = self._seen.get(path)
-        if found is None:
-            found = self._seen[path] = look(path)
-        return found
+def machine() -> Files:
+    """One look at this machine: a path asked for again is not read again, so long as it is among the last ones asked."""
+    return lru_cache(maxsize=REMEMBERED)(look)
 
 
 def look(path: str) -> File:
-    """What *path* holds now; never raises."""
+    """What *path* holds now; never raises. Only regular files are opened: a FIFO or a device never holds a run up."""
     if "\0" in path:
         return File(path, FileState.MISSING)
     try:
