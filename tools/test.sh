@@ -8,7 +8,7 @@ failed=
 tools/clients.sh everyday &
 installing=$!
 
-.venv/bin/ruff check . || failed="$failed ruff"
+.venv/bin/ruff check --quiet --output-format concise . || failed="$failed ruff"
 .venv/bin/mypy || failed="$failed mypy"
 wait $installing
 .venv/bin/python -m pytest -n 2 --dist loadgroup -q "$@" || failed="$failed pytest"
