@@ -11,7 +11,8 @@ from pathlib import Path
 from .. import truststores
 from ..collect.inventory import DeclaredServer, Inventory
 from ..collect.machine import look as look_at
-from ..errors import ProviderError, RerootError
+from ..collect.trustfiles import add_root, remove_root
+from ..errors import ProviderError, RerootError, TrustStoreError
 from ..model import FileState
 from ..plan import Plan
 from ..rotation import Act, Answer, Sees, Step
@@ -42,10 +43,17 @@ class Fleet:
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
+def change_file(path: Path, change: truststores.Change) -> None:
+    """Write the trust store at *path*; ``TrustStoreError`` where somebody else keeps it, with what to do instead."""
+    done = add_root(path, change.add, execute=True) if change.add else remove_root(path, change.remove, execute=True, retire=True)
+    if done.managed and not done.unchanged:
+        raise TrustStoreError(f"is kept by {done.managed}: {done.instead}", where=str(path))
+
+
 def fleet_of(
     inventory: Inventory,
     *,
-    change_store: StoreChange,
+    change_store: StoreChange = change_file,
     watch: Watch = nobody_watches,
     restarts: Mapping[str, datetime] | None = None,
     patience: float = PATIENCE,

@@ -275,5 +275,3 @@ def _agrees_with_reality(run: Run, fleet: Fleet) -> None:
                 f"the journal says that `{name}` {step.sees.value if step.sees else ''}, but it does not ({note})",
                 hint="somebody else changed it: make a new plan with `reroot plan`, or `reroot rollback`",
             )
-
-

@@ -12,7 +12,7 @@ import msgspec
 
 from .. import providers, truststores
 from ..collect.inventory import DeclaredClient, DeclaredServer, Inventory
-from ..collect.machine import Machine
+from ..collect.machine import machine
 from ..collect.probe import Answer as Probe
 from ..collect.probe import Probed, Target, probe
 from ..errors import RerootError, TrustStoreError
@@ -36,18 +36,17 @@ class Served:
 
 @dataclass(frozen=True)
 class Sight:
-    """A look at the fleet: the plan it makes, and what could not be read (subject and reason)."""
+    """A look at the fleet: the plan it makes, the verdicts once every trust store has the next root, and what was not read."""
 
     plan: Plan
+    after_trust: tuple[Judgement, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def site_of(inventory: Inventory, server: DeclaredServer) -> providers.Site:
     options = {k: v for k, v in server.provider.items() if k != "kind"}
-    return providers.Site(
-        server.name, server.host, server.port, inventory.old_root, inventory.next_root, options, inventory.base
-    )
+    return providers.Site(server.name, server.host, server.port, inventory.old_root, inventory.next_root, options, inventory.base)
 
 
 def provider_of(server: DeclaredServer) -> providers.Provider:
@@ -81,7 +80,7 @@ def look(
     """The fleet as it is *now*. *restarts* says when clients were last seen to start, beside what the inventory says."""
     unread: list[tuple[str, str]] = []
     notes: list[str] = []
-    files = Machine()
+    files = machine()
     seen = served(inventory.servers, probing)
     following: dict[str, Chain | None] = {}
     for server in inventory.servers:
@@ -106,9 +105,7 @@ def look(
         )
         for s in inventory.servers
     )
-    stores = tuple(
-        _store(inventory, path, files) for path in dict.fromkeys(p for c in inventory.clients for p in c.trust_stores)
-    )
+    stores = tuple(_store(inventory, path, files) for path in dict.fromkeys(p for c in inventory.clients for p in c.trust_stores))
     unread += [(s.path, s.unreadable) for s in stores if s.unreadable]
     chains = {name: s.chain for name, s in seen.items()}
     asked = {
@@ -116,7 +113,10 @@ def look(
     }
     starts = {c.name: t for c in inventory.clients if (t := _last(c.started, (restarts or {}).get(c.name)))}
     judged = judgements(inventory, now, files, chains, following, starts)
-    retired = judgements(inventory, now, _without(inventory, files), chains, following, starts, before=files)
+    add = truststores.Change(add=(inventory.next_root,))
+    remove = truststores.Change(remove=frozenset({inventory.old_root.fingerprint}))
+    trusting = judgements(inventory, now, _with(inventory, files, add), chains, following, starts, before=files)
+    retired = judgements(inventory, now, _with(inventory, files, remove), chains, following, starts, before=files)
     plan = Plan(
         rotation=inventory.name,
         made_at=now,
@@ -136,7 +136,7 @@ def look(
         waivers=inventory.waivers,
         soak=inventory.soak.total_seconds(),
     )
-    return Sight(plan, tuple(unread), tuple(notes))
+    return Sight(plan, trusting, tuple(unread), tuple(notes))
 
 
 def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probing: Probing = probe) -> tuple[Judgement, ...]:
@@ -150,7 +150,7 @@ def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probin
             before[server.name] = provider_of(server).discover(site_of(inventory, server)).previous or None
         except RerootError:
             before[server.name] = None
-    return judgements(inventory, now, Machine(), chains, before, {})
+    return judgements(inventory, now, machine(), chains, before, {})
 
 
 def judgements(
@@ -225,10 +225,9 @@ def _store(inventory: Inventory, path: str, files: Files) -> PlannedStore:
         return PlannedStore(path, unreadable=error.message)
 
 
-def _without(inventory: Inventory, files: Files) -> Files:
-    """The same machine, with the old root taken out of every trust store that the rotation would take it out of."""
+def _with(inventory: Inventory, files: Files, change: truststores.Change) -> Files:
+    """The same machine, with *change* made to every trust store that the rotation would change."""
     ours = {os.path.normpath(inventory.base / p) for c in inventory.clients for p in c.trust_stores}
-    change = truststores.Change(remove=frozenset({inventory.old_root.fingerprint}))
 
     def look_at(path: str) -> File:
         file = files(path)

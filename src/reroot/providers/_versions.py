@@ -9,8 +9,8 @@ Beside the certificate file ``server.crt`` stands a folder ``server.crt.reroot``
     plain       two files, which no single act can replace; they become ``linked`` first (see ``adopt``)
 
 ``adopt`` points ``current`` at the version that staging made of the current pair, and replaces first the certificate, then the
-key by links. The bytes the server would read are the same before, between and after. So there is no moment at which a restart would
-find a key that does not match its certificate.
+key by links. The bytes the server would read are the same before, between and after. So there is no moment at which a restart
+would find a key that does not match its certificate.
 
 A private key is created with mode 0600 and gets its owner before its content, and its wider mode after.
 """
