@@ -17,8 +17,9 @@ from .. import registry
 from ..errors import InputError
 from ..truststores._format import Limits
 from ._reader import Anchors, Problem, Question, Reader
+from ._remarks import remarks
 
-__all__ = ["Anchors", "Problem", "Question", "Reader", "effective", "find", "names", "parse", "prove"]
+__all__ = ["Anchors", "Problem", "Question", "Reader", "effective", "find", "names", "parse", "prove", "remarks"]
 
 
 def names() -> tuple[str, ...]:
@@ -56,15 +57,22 @@ def effective(
     ``store_type`` is the type the stack was told (``PEM``, ``JKS``, ``PKCS12`` …); None is what it assumes by itself.
     Pure, and remembered: asking again costs a look-up. A file beyond the caps is "does not load" with the code ``limit``.
     """
-    return _effective(reader, version, content, store_type, password)
+    look = _remembered if len(content) <= REMEMBERED else _effective
+    return look(reader, version, content, store_type, password)
 
 
-@lru_cache(maxsize=4096)
+REMEMBERED = 256 * 1024
+"""Files up to this size are read once."""
+
+
 def _effective(reader: str, version: str, content: bytes, store_type: str | None, password: str | None) -> Anchors:
     if len(content) > Limits.BYTES:
         text = f"is larger than {Limits.BYTES // 2**20} MiB"
         return Anchors(False, (), (Problem("limit", text),), text)
     return find(reader).read(Question(numbers(version), content, store_type, password))
+
+
+_remembered = lru_cache(maxsize=512)(_effective)
 
 
 def prove(reader: str, version: str) -> bool:

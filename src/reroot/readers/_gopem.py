@@ -63,7 +63,7 @@ def _decode(data: bytes, at: int) -> tuple[Block, int] | None:
             end = data.find(STOP, at)
             trailer = end + len(STOP)
         if end < 0:
-            continue
+            return None
         if data[trailer : trailer + len(label) + len(TAIL)] != label + TAIL:
             continue
         rest, _ = _line(data, trailer + len(label) + len(TAIL))

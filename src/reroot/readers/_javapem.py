@@ -86,7 +86,7 @@ def _blocks(content: bytes) -> Iterator[bytes]:
 def _end(content: bytes, at: int) -> int:
     if content[at + 1 : at + 2] != b"\x80":
         return _der.value(content, at).end
-    return _der._definite(content, at, len(content), 0)[1]
+    return _der.definite(content, at)[1]
 
 
 def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:

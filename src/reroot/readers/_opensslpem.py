@@ -36,48 +36,74 @@ class BadPem(ValueError):
     """PEM_read_bio fails otherwise than by "no start line"."""
 
 
-def pieces(content: bytes, *, file: bool) -> Iterator[bytes]:
-    """What repeated BIO_gets calls give; a file's bytes are cut at NUL (fgets and strlen), a memory buffer's are not."""
-    for line in content.split(b"\n") if content else ():
-        line += b"\n"
-        for at in range(0, len(line), PIECE):
-            piece = line[at : at + PIECE]
-            yield piece.split(b"\0", 1)[0] if file and b"\0" in piece else piece
+def pieces(content: bytes, at: int, *, file: bool) -> Iterator[tuple[bytes, int]]:
+    """What repeated BIO_gets calls from *at* give, and where each ends; a file's bytes are cut at NUL (fgets, strlen)."""
+    while at < len(content):
+        end = content.find(b"\n", at, at + PIECE) + 1 or min(at + PIECE, len(content))
+        piece = content[at:end]
+        at = end
+        yield (piece.split(b"\0", 1)[0] if file and b"\0" in piece else piece), at
 
 
 def read(content: bytes, version: tuple[int, ...], *, file: bool = True) -> Iterator[Block]:
     """Each block in turn; ends at "no start line"; raises ``BadPem`` where PEM_read_bio fails."""
     if b"-----BEGIN " not in content:
         return
-    lines = pieces(content if content.endswith(b"\n") else content + b"\n", file=file)
+    content = content if content.endswith(b"\n") else content + b"\n"
     marks = version >= (3,) or not version
-    while (label := _name(lines, marks)) is not None:
-        header, body = _header_and_data(lines, label, whole_lines=marks)
+    plain = b"\0" not in content
+    at = 0
+    while True:
+        label, at = _name(content, at, marks, file=file, plain=plain)
+        if label is None:
+            return
+        header, body, at = _header_and_data(content, at, label, file=file, whole_lines=marks)
         yield Block(label, header, _decode(body))
 
 
-def _name(lines: Iterator[bytes], marks: bool) -> bytes | None:
-    first = True
-    for piece in lines:
+def _name(content: bytes, at: int, marks: bool, *, file: bool, plain: bool) -> tuple[bytes | None, int]:
+    if marks and content.startswith(b"\xef\xbb\xbf", at) and content.find(b"\n", at, at + PIECE) != at + 3:
+        end = content.find(b"\n", at, at + PIECE) + 1 or min(at + PIECE, len(content))
+        if (label := _begun(content[at + 3 : end])) is not None:
+            return label, end
+        at = end
+    if plain:
+        while (found := content.find(b"-----BEGIN ", at)) >= 0:
+            line = max(content.rfind(b"\n", at, found) + 1, at)
+            end = content.find(b"\n", found, found + PIECE) + 1 or found + PIECE
+            if (found - line) % PIECE == 0 and (label := _begun(content[found:end])) is not None:
+                return label, end
+            at = _piece_end(content, line, found)
+        return None, len(content)
+    for piece, end in pieces(content, at, file=file):
         if not piece:
-            return None
-        if first and marks and len(piece) > 3 and piece.startswith(b"\xef\xbb\xbf"):
-            piece = piece[3:]
-        first = False
-        if piece.startswith(b"-----BEGIN "):
-            text = piece.rstrip(BLANK)
-            if text.endswith(b"-----") and len(text) >= 16:
-                return text[11:-5]
+            return None, end
+        if (label := _begun(piece)) is not None:
+            return label, end
+    return None, len(content)
+
+
+def _piece_end(content: bytes, line: int, inside: int) -> int:
+    """The end of the piece of the line from *line* that holds *inside*."""
+    start = inside - (inside - line) % PIECE
+    return content.find(b"\n", start, start + PIECE) + 1 or min(start + PIECE, len(content))
+
+
+def _begun(piece: bytes) -> bytes | None:
+    if piece.startswith(b"-----BEGIN "):
+        text = piece.rstrip(BLANK)
+        if text.endswith(b"-----") and len(text) >= 16:
+            return text[11:-5]
     return None
 
 
-def _header_and_data(lines: Iterator[bytes], label: bytes, *, whole_lines: bool) -> tuple[bytes, bytes]:
+def _header_and_data(content: bytes, at: int, label: bytes, *, file: bool, whole_lines: bool) -> tuple[bytes, bytes, int]:
     maybe, inside, after = 0, 1, 2
     state, end = maybe, False
     upper: list[bytes] = []
     lower: list[bytes] = []
     partial = False
-    for piece in lines:
+    for piece, stop in pieces(content, at, file=file):
         if not piece:
             raise BadPem("bad end line")
         before, partial = partial, len(piece) == PIECE and not piece.endswith(b"\n")
@@ -93,7 +119,9 @@ def _header_and_data(lines: Iterator[bytes], label: bytes, *, whole_lines: bool)
         if text.startswith(b"-----END "):
             if text[9:] != label + b"-----":
                 raise BadPem("bad end line")
-            return (b"", b"\n".join(upper)) if state == maybe else (b"\n".join(upper), b"\n".join(lower))
+            if state == maybe:
+                return b"", b"\n".join(upper), stop
+            return b"\n".join(upper), b"\n".join(lower), stop
         if end:
             raise BadPem("bad end line")
         (lower if state == after else upper).append(text.split(b"\0", 1)[0])

@@ -10,6 +10,10 @@ NESTING = 32
 """Deepest nesting that is followed."""
 
 
+ELEMENTS = 200_000
+"""Most parts of an indefinite encoding."""
+
+
 class Value(NamedTuple):
     """One value at ``start`` of ``data``: its bytes are ``data[start:end]``, its content ``data[body:end]``."""
 
@@ -59,13 +63,19 @@ def expect(data: bytes, at: int, limit: int, tag: int) -> Value:
 
 def flat(data: bytes) -> bytes:
     """*data* with indefinite lengths and divided octet strings (BER, as some tools write PKCS#12) made definite."""
-    made, _ = _definite(data, 0, len(data), 0)
+    made, _ = definite(data, 0)
     return made
 
 
-def _definite(data: bytes, at: int, limit: int, depth: int) -> tuple[bytes, int]:
-    if depth > NESTING:
-        raise ValueError("is nested too deeply")
+def definite(data: bytes, at: int) -> tuple[bytes, int]:
+    """The value at *at* in definite form, and where it ended."""
+    return _definite(data, at, len(data), 0, [ELEMENTS])
+
+
+def _definite(data: bytes, at: int, limit: int, depth: int, budget: list[int]) -> tuple[bytes, int]:
+    budget[0] -= 1
+    if depth > NESTING or budget[0] < 0:
+        raise ValueError("is nested too deeply, or has too many parts")
     if at + 2 > limit:
         raise ValueError("ends in the middle of a tag")
     tag = data[at]
@@ -84,7 +94,7 @@ def _definite(data: bytes, at: int, limit: int, depth: int) -> tuple[bytes, int]
         if indefinite and data[at : at + 2] == b"\0\0":
             end = at + 2
             break
-        part, at = _definite(data, at, stop, depth + 1)
+        part, at = _definite(data, at, stop, depth + 1, budget)
         parts.append(part)
     if end < 0:
         raise ValueError("has no end mark")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
+import secrets
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -195,14 +195,16 @@ def fresh(algorithm: bytes) -> bytes:
     if kind in LEGACY:
         salt, count = _der.children(algorithm, parts[1])
         size = salt.end - salt.body
-        parameters = _der.tlv(_der.SEQUENCE, _der.tlv(_der.OCTETS, os.urandom(max(8, size))), algorithm[count.start : count.end])
+        parameters = _der.tlv(
+            _der.SEQUENCE, _der.tlv(_der.OCTETS, secrets.token_bytes(max(8, size))), algorithm[count.start : count.end]
+        )
         return _der.tlv(_der.SEQUENCE, _der.encode_oid(LEGACY_3DES), parameters)
     derivation, scheme = _der.children(algorithm, parts[1])
     name, parameters_of = _der.children(algorithm, derivation)
     salt, *rest = _der.children(algorithm, parameters_of)
     salted = _der.tlv(
         _der.SEQUENCE,
-        _der.tlv(_der.OCTETS, os.urandom(max(16, salt.end - salt.body))),
+        _der.tlv(_der.OCTETS, secrets.token_bytes(max(16, salt.end - salt.body))),
         *(algorithm[part.start : part.end] for part in rest),
     )
     cipher, vector = _der.children(algorithm, scheme)
@@ -215,7 +217,7 @@ def fresh(algorithm: bytes) -> bytes:
             _der.tlv(
                 _der.SEQUENCE,
                 algorithm[cipher.start : cipher.end],
-                _der.tlv(_der.OCTETS, os.urandom(vector.end - vector.body)),
+                _der.tlv(_der.OCTETS, secrets.token_bytes(vector.end - vector.body)),
             ),
         ),
     )
@@ -228,11 +230,11 @@ def modern(count: int = 10_000) -> bytes:
         _der.encode_oid(PBKDF2),
         _der.tlv(
             _der.SEQUENCE,
-            _der.tlv(_der.OCTETS, os.urandom(20)),
+            _der.tlv(_der.OCTETS, secrets.token_bytes(20)),
             _der.encode_integer(count),
             _der.encode_integer(32),
             _der.tlv(_der.SEQUENCE, _der.encode_oid("1.2.840.113549.2.9"), b"\5\0"),
         ),
     )
-    scheme = _der.tlv(_der.SEQUENCE, _der.encode_oid("2.16.840.1.101.3.4.1.42"), _der.tlv(_der.OCTETS, os.urandom(16)))
+    scheme = _der.tlv(_der.SEQUENCE, _der.encode_oid("2.16.840.1.101.3.4.1.42"), _der.tlv(_der.OCTETS, secrets.token_bytes(16)))
     return _der.tlv(_der.SEQUENCE, _der.encode_oid(PBES2), _der.tlv(_der.SEQUENCE, derivation, scheme))

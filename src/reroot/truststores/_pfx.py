@@ -21,6 +21,10 @@ TRUSTED_USAGE, ANY_USAGE = "2.16.840.1.113894.746875.1.1", "2.5.29.37.0"
 """Oracle's attribute: without it Java takes no certificate of a PKCS#12 file for trusted (jdk PKCS12KeyStore.java)."""
 
 
+SAFES = 32
+"""Encrypted parts that are opened; tools write one or two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Safe:
     """One ContentInfo of the authenticated safe: its own bytes, and what is inside. ``algorithm`` is b"" when not encrypted."""
@@ -61,7 +65,13 @@ class Bag:
 
 def parse(content: bytes) -> Pfx:
     """The outer structure; nothing is decrypted. ``ValueError`` when it is none."""
-    data = _der.flat(content)
+    try:
+        return _parse(content)
+    except ValueError:
+        return _parse(_der.flat(content))
+
+
+def _parse(data: bytes) -> Pfx:
     outer = _der.expect(data, 0, len(data), _der.SEQUENCE)
     version, safe, *rest = _der.children(data, outer)
     if _der.integer(data, version) != 3:
@@ -73,6 +83,8 @@ def parse(content: bytes) -> Pfx:
     signed = data[octets.body : octets.end]
     inner = _der.expect(signed, 0, len(signed), _der.SEQUENCE)
     safes = tuple(_safe(signed, part) for part in _der.children(signed, inner))
+    if sum(bool(safe.algorithm) for safe in safes) > SAFES:
+        raise _pbe.Unsupported(f"holds more than {SAFES} encrypted parts, which is the limit")
     return Pfx(safes, signed, _mac(data, rest[0]) if rest else None)
 
 

@@ -26,8 +26,11 @@ CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 """Labels under which a certificate stands; OpenSSL reads all three (pem.h: PEM_STRING_X509, _OLD, _TRUSTED)."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BEGIN = re.compile(rb"-----BEGIN ([^\r\n\0-][^\r\n\0]{0,78}?)-----")
-END = re.compile(rb"-----END ([^\r\n\0-][^\r\n\0]{0,78}?)-----[ \t]*(?:\r\n|\n|\r)?")
+REMEMBERED = 512 * 1024
+"""Files up to this size are lexed once."""
+
+MARK = re.compile(rb"-----(BEGIN|END) ([^\r\n\0-][^\r\n\0]{0,78}?)-----")
+LINE_END = re.compile(rb"[ \t]*(?:\r\n|\n|\r)?")
 HEADER = re.compile(rb"[ \t]*([A-Za-z0-9-]+):[ \t]*([^\r\n]*)")
 ALPHABET = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 WHITE = b" \t\r\n\f\v"
@@ -64,38 +67,53 @@ class Block:
         return Certificate(self.der) if self.is_certificate and self.der is not None and not self.damage else None
 
 
-@lru_cache(maxsize=64)
 def blocks(content: bytes) -> tuple[Block, ...]:
     """Every block of *content*, in order, damaged ones included."""
+    return _remembered(content) if len(content) <= REMEMBERED else _blocks(content)
+
+
+def _blocks(content: bytes) -> tuple[Block, ...]:
     found: list[Block] = []
-    line, counted, at = 1, 0, 0
-    while opening := BEGIN.search(content, at):
-        if len(found) >= Limits.BLOCKS:
-            raise TrustStoreError(f"holds more than {Limits.BLOCKS} PEM blocks")
-        start = opening.start()
-        line += content.count(b"\n", counted, start)
-        counted = start
-        closing, following = END.search(content, opening.end()), BEGIN.search(content, opening.end())
-        if closing is None or (following is not None and following.start() < closing.start()):
-            at = following.start() if following else len(content)
-            found.append(Block(_text(opening[1]), start, at, line, None, "has no end line"))
+    opening: re.Match[bytes] | None = None
+    line, counted = 1, 0
+    for mark in MARK.finditer(content):
+        if mark[1] == b"END" and opening is None:
             continue
-        at = closing.end()
-        found.append(_block(content, opening, closing, line))
+        if mark[1] == b"BEGIN":
+            if opening is not None:
+                found.append(_unended(opening, mark.start(), line))
+            opening = mark
+            line += content.count(b"\n", counted, mark.start())
+            counted = mark.start()
+        elif opening is not None:
+            found.append(_block(content, opening, mark, line))
+            opening = None
+        if len(found) > Limits.BLOCKS:
+            raise TrustStoreError(f"holds more than {Limits.BLOCKS} PEM blocks")
+    if opening is not None:
+        found.append(_unended(opening, len(content), line))
     return tuple(found)
 
 
+_remembered = lru_cache(maxsize=64)(_blocks)
+
+
+def _unended(opening: re.Match[bytes], end: int, line: int) -> Block:
+    return Block(_text(opening[2]), opening.start(), end, line, None, "has no end line")
+
+
 def _block(content: bytes, opening: re.Match[bytes], closing: re.Match[bytes], line: int) -> Block:
-    label = _text(opening[1])
+    label = _text(opening[2])
     headers, body = _headers(content[opening.end() : closing.start()])
     der, damage = _decode(body)
     settings = b""
-    if opening[1] != closing[1]:
-        damage = f"begins as `{label}` and ends as `{_text(closing[1])}`"
+    if opening[2] != closing[2]:
+        damage = f"begins as `{label}` and ends as `{_text(closing[2])}`"
     if der is not None and label in CERTIFICATE_LABELS:
         der, settings, shape = _certificate(der, label)
         damage = damage or shape
-    return Block(label, opening.start(), closing.end(), line, der, damage, headers, settings)
+    end = LINE_END.match(content, closing.end())
+    return Block(label, opening.start(), end.end() if end else closing.end(), line, der, damage, headers, settings)
 
 
 def _headers(body: bytes) -> tuple[tuple[tuple[str, str], ...], bytes]:
@@ -158,7 +176,7 @@ def line_end(content: bytes) -> bytes:
 
 
 def sniff(content: bytes) -> int:
-    if not BEGIN.search(content):
+    if b"-----BEGIN " not in content:
         return 0
     return 90 if any(b.is_certificate for b in blocks(content)) else 30
 

@@ -7,7 +7,7 @@ integrity value over the whole is made again with the file's own algorithm and r
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Sequence
 
 from ..errors import TrustStoreError
@@ -136,7 +136,7 @@ def create(roots: Sequence[Certificate], password: Secret | None) -> bytes:
     if password is None:
         raise TrustStoreError("needs a password", hint="Java's usual one is `changeit`")
     bags = [_pfx.certificate_bag(root.der, root.fingerprint) for root in dict.fromkeys(roots)]
-    mac = _pfx.Mac("sha256", os.urandom(20), 10_000, b"")
+    mac = _pfx.Mac("sha256", secrets.token_bytes(20), 10_000, b"")
     return _pfx.assemble([_pfx.safe(bags, _pbe.modern(), password.reveal())], mac, password.reveal())
 
 

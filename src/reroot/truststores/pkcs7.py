@@ -24,7 +24,8 @@ def certificates_of(data: bytes) -> list[bytes]:
 
 
 def _signed_data(data: bytes) -> tuple[bytes, list[_der.Value]]:
-    data = _der.flat(data)
+    if not _der.whole(data):
+        data = _der.flat(data)
     outer = _der.expect(data, 0, len(data), _der.SEQUENCE)
     kind, *content = _der.children(data, outer)
     if data[kind.start : kind.end] != SIGNED_DATA or len(content) != 1 or content[0].tag != 0xA0:
