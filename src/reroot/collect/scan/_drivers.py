@@ -1,0 +1,140 @@
+"""Which driver will read a setting? Told by how it is written, by the file it stands in, by the call around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ._finding import Finding
+from ._names import squeezed
+from ._reader import Entry, Page
+
+FORMS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
+    (re.compile(pattern), driver, wrapper)
+    for pattern, driver, wrapper in (
+        (r"^jdbc(:aws-wrapper)?$", "pgjdbc", None),
+        (r"^r2dbc", "r2dbc", None),
+        (r"\+psycopg2(cffi)?$", "psycopg2", "sqlalchemy"),
+        (r"\+psycopg(_async|3)?$", "psycopg", "sqlalchemy"),
+        (r"\+asyncpg$", "asyncpg", "sqlalchemy"),
+        (r"\+pg8000$", "pg8000", "sqlalchemy"),
+        (r"\+aiopg$", "psycopg2", "aiopg"),
+        (r"^asyncpg$", "asyncpg", "tortoise"),
+        (r"^psycopg$", "psycopg", "tortoise"),
+        (r"^pgx5?$", "pgx", "golang-migrate"),
+        (r"^ecto$", "postgrex", "ecto"),
+        (r"^prisma\+postgres$", "prisma", None),
+        (r"^ado$|^npgsql$", "npgsql", None),
+        (r"^odbc$", "psqlodbc", None),
+        (r"^pdo$|^pgsql$", "libpq", "php-pdo"),
+        (r"^postgis$", "libpq", "django"),
+    )
+)
+FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
+    (re.compile(pattern), driver, wrapper)
+    for pattern, driver, wrapper in (
+        (r"pg_service\.conf", "libpq", None),
+        (r"pgbouncer[\w.-]*\.ini", "pgbouncer", None),
+        (r"pgpool[\w.-]*\.conf", "pgpool", None),
+        (r"postgresql(\.auto)?\.conf|recovery\.conf", "libpq", "walreceiver"),
+        (r"(^|/)\.?odbc(inst)?\.ini", "psqlodbc", None),
+        (r"(^|/)config/database[\w.-]*\.ya?ml|(^|/)database\.ya?ml", "libpq", "rails"),
+        (r"pgadmin|servers\.json$", "pgadmin", None),
+        (r"data-sources\.json$", "pgjdbc", "dbeaver"),
+        (r"dataSources(\.local)?\.xml$", "pgjdbc", "datagrip"),
+        (
+            r"persistence\.xml$|context\.xml$|server\.xml$|application[\w-]*\.(properties|ya?ml)$|bootstrap[\w-]*\.(ya?ml|properties)$",
+            "pgjdbc",
+            "spring",
+        ),
+        (
+            r"hibernate[\w.]*\.xml$|(^|/)flyway[\w.]*\.(conf|toml|properties)$|liquibase[\w.]*\.properties$|\.java$|\.kt$|\.scala$|\.groovy$|\.gradle(\.kts)?$",
+            "pgjdbc",
+            None,
+        ),
+        (r"appsettings[\w.]*\.json$|(web|app)\.config$|\.cs$|\.fs$|\.vb$", "npgsql", None),
+        (r"\.prisma$", "prisma", None),
+        (r"\.pgclirc$|pgcli", "psycopg", "pgcli"),
+        (r"(^|/)config/(runtime|prod|dev|test|releases|config)\.exs$|\.exs?$", "postgrex", "ecto"),
+        (r"\.php$", "libpq", "php"),
+        (r"\.rb$|Rakefile$", "libpq", "ruby-pg"),
+        (r"\.pl$|\.pm$", "libpq", "dbd-pg"),
+        (r"metabase", "pgjdbc", "metabase"),
+        (r"grafana", "lib-pq", "grafana"),
+        (r"debezium|kafka-?connect", "pgjdbc", "debezium"),
+        (r"hasura", "libpq", "hasura"),
+    )
+)
+WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
+    (re.compile(pattern), driver, wrapper)
+    for pattern, driver, wrapper in (
+        (r"psycopg2", "psycopg2", None),
+        (r"psycopg_pool|psycopg(?!2)", "psycopg", None),
+        (r"asyncpg", "asyncpg", None),
+        (r"pg8000", "pg8000", None),
+        (r"django\.db\.backends\.postgresql|django\.contrib\.gis\.db\.backends\.postgis", "libpq", "django"),
+        (r"io\.debezium", "pgjdbc", "debezium"),
+        (r"org\.postgresql|PGSimpleDataSource|jdbc:postgresql|HikariDataSource|HikariConfig|DriverManager", "pgjdbc", None),
+        (r"NpgsqlConnection|UseNpgsql|Npgsql", "npgsql", None),
+        (r"PgConnectOptions|PgPoolOptions|PgPool\b|sqlx", "sqlx", None),
+        (r"tokio_postgres|deadpool_postgres|MakeTlsConnector", "tokio-postgres", None),
+        (r"pgxpool|pgx\.", "pgx", None),
+        (r"gorm|postgres\.Open\(|postgres\.New\(", "pgx", "gorm"),
+        (r"\bpq\.|sql\.Open|sqlx\.(Connect|Open|MustConnect)", "lib-pq", None),
+        (r"PG\.connect|PG::Connection", "libpq", "ruby-pg"),
+        (r"Sequel\.", "libpq", "sequel"),
+        (r"pg_p?connect|new PDO|PDO\(", "libpq", "php"),
+        (r"new Sequelize|Sequelize\(", "node-postgres", "sequelize"),
+        (r"new DataSource|createConnection|TypeOrmModule", "node-postgres", "typeorm"),
+        (r"\bknex\b|Knex\(", "node-postgres", "knex"),
+        (r"new (pg\.)?(Pool|Client)|pg\.(Pool|Client)|pgPool|pg-promise|pgp\(", "node-postgres", None),
+        (r"PrismaPg|PrismaClient|datasource db", "prisma", None),
+        (r"postgres_fdw", "libpq", "postgres_fdw"),
+        (r"ConnectionParameters", "pgadmin", None),
+        (r"PgConnection\.|PgConnectOptions\(\)\.set|vertx", "vertx", None),
+    )
+)
+KINDS = {
+    "pg": ("node-postgres", None),
+    "django.db.backends.postgresql": ("libpq", "django"),
+    "django.db.backends.postgresql_psycopg2": ("psycopg2", "django"),
+    "django.contrib.gis.db.backends.postgis": ("libpq", "django"),
+    "org.postgresql.driver": ("pgjdbc", None),
+    "io.debezium.connector.postgresql.postgresconnector": ("pgjdbc", "debezium"),
+    "postgres_fdw": ("libpq", "postgres_fdw"),
+    "pdo_pgsql": ("libpq", "php-pdo"),
+}
+CODE = ("python", "javascript", "typescript", "java", "kotlin", "go", "ruby", "php", "csharp", "rust", "scala")
+
+
+def guess(finding: Finding, page: Page, labels: Sequence[str], kind: str, entries: Sequence[Entry]) -> None:
+    """Set the driver, and what wraps it, where the place itself tells; the project's manifests tell the rest later."""
+    for pattern, driver, wrapper in FORMS:
+        if finding.form and pattern.search(finding.form):
+            finding.driver, finding.wrapper = driver, wrapper or _wrapper_of(finding.path)
+            return
+    known = KINDS.get(kind.strip().lower())
+    if known:
+        finding.driver, finding.wrapper = known
+        return
+    around = " ".join(labels[:4])
+    for pattern, driver, wrapper in WORDS:
+        if pattern.search(around):
+            finding.driver, finding.wrapper = driver, wrapper
+            return
+    for pattern, driver, wrapper in FILES:
+        if pattern.search(finding.path):
+            finding.driver, finding.wrapper = driver, wrapper
+            return
+    if page.text.whole is None and page.language in CODE:
+        sample = page.text.text[:60_000]
+        for pattern, driver, wrapper in WORDS:
+            if pattern.search(sample):
+                finding.driver, finding.wrapper = driver, wrapper
+                return
+    if any(squeezed(e.name).startswith("servertls") for e in entries):
+        finding.driver = "pgbouncer"
+
+
+def _wrapper_of(path: str) -> str | None:
+    return next((wrapper for pattern, _, wrapper in FILES if pattern.search(path)), None)

@@ -1,0 +1,128 @@
+"""What a scan finds, as plain values that travel between processes and into a cache. None of them holds a password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+@dataclass(slots=True)
+class Spot:
+    """Where one part of a finding stands: characters of the whole file, and the line for people."""
+
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(slots=True)
+class Finding:
+    """One place that decides, or should decide, how a client checks its server.
+
+    ``level`` is ``error`` (a rotation hurts here), ``warning`` (a weakness, or not decidable) or ``note`` (good to know).
+    ``settings`` are the TLS options as the driver would read them; ``spots`` where ``mode`` and ``roots`` stand, for fixes.
+    ``refers`` names the variables that decide; ``joined`` the places that give them a value: path, line, value.
+    """
+
+    path: str
+    line: int
+    column: int
+    kind: str
+    rule: str
+    text: str
+    line_end: int = 0
+    level: str = "warning"
+    driver: str | None = None
+    wrapper: str | None = None
+    version: str | None = None
+    mode: str | None = None
+    roots: str | None = None
+    decidable: bool = True
+    environment: str | None = None
+    name: str = ""
+    host: str = ""
+    form: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    refers: tuple[str, ...] = ()
+    spots: dict[str, Spot] = field(default_factory=dict)
+    joined: list[tuple[str, int, str]] = field(default_factory=list)
+    policy: dict[str, object] | None = None
+    verdict: str | None = None
+    vendored: bool = False
+    fingerprint: str = ""
+
+
+@dataclass(slots=True)
+class Definition:
+    """A variable that is given a value somewhere; kept only when the value is no secret."""
+
+    name: str
+    value: str
+    path: str
+    line: int
+    plain: bool
+    decides: str = ""
+
+
+@dataclass(slots=True)
+class Copied:
+    """A file put to another path: ``COPY``, ``ADD``, a mount, a download. ``source`` may be an address."""
+
+    source: str
+    target: str
+    path: str
+    line: int
+
+
+@dataclass(slots=True)
+class Store:
+    """A trust store, or a file that may be one: what it holds. ``known`` names the families of its roots."""
+
+    path: str
+    line: int
+    line_end: int
+    form: str
+    count: int
+    roots: int
+    subjects: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    leafs: int = 0
+    intermediates: int = 0
+    name: str = ""
+    vendored: bool = False
+    failed: str = ""
+
+
+@dataclass(slots=True)
+class Limit:
+    """Something the scan gave up on: the answer is not the whole."""
+
+    path: str
+    why: str
+
+
+@dataclass(slots=True)
+class Harvest:
+    """All that one file gave."""
+
+    findings: list[Finding] = field(default_factory=list)
+    definitions: list[Definition] = field(default_factory=list)
+    copies: list[Copied] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    drivers: list[tuple[str, str, str]] = field(default_factory=list)
+    """From a manifest of dependencies: driver, version as written, wrapper."""
+    limits: list[Limit] = field(default_factory=list)
+    ignores: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """Inline ignores: line, rule, end date, reason."""
+
+    def empty(self) -> bool:
+        return not (
+            self.findings or self.definitions or self.copies or self.stores or self.drivers or self.limits or self.ignores
+        )
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(dict[str, Harvest]).decode

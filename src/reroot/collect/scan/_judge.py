@@ -1,0 +1,217 @@
+"""
+Finding → rule, policy and words. What a setting makes its driver check is asked of the driver's own table; where there is no
+table, or the driver is not known, the words of the setting decide what can be said at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from ... import drivers
+from ...errors import RerootError
+from ...model import Ask, Files, Given, OnDistrust, RootsFrom, TrustPolicy
+from ...rules import RULES
+from . import _names
+from ._finding import Finding
+
+LIBPQ = frozenset({"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq"})
+CASELESS = frozenset({"psqlodbc", "npgsql"})
+
+
+def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
+    """Fill in rule, level, policy and text of a *setting*; the driver's policy, where it is known."""
+    policy = _policy(finding, files) if finding.kind == "setting" and finding.decidable else None
+    if policy is not None:
+        finding.policy = {
+            "ask": policy.ask.value,
+            "check": policy.check.value,
+            "on_distrust": policy.on_distrust.value,
+            "roots": {"from": policy.roots.origin.value, "path": policy.roots.path or None},
+        }
+    if not finding.rule:
+        finding.rule = _rule(finding, policy)
+    rule = RULES[finding.rule]
+    finding.level = _level(finding, rule.level)
+    if not finding.text:
+        finding.text = _words(finding, policy)
+    return policy
+
+
+def fingerprint(finding: Finding) -> str:
+    """What stays the same when lines move: rule, file, name, mode and roots."""
+    parts = (
+        finding.rule,
+        finding.kind,
+        finding.path,
+        finding.name,
+        finding.mode or "",
+        finding.roots or "",
+        finding.driver or "",
+    )
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:20]
+
+
+def options_of(finding: Finding) -> dict[str, object]:
+    """A finding's settings under the names its driver knows."""
+    named: dict[str, object] = {}
+    for name, value in finding.settings.items():
+        named["sslmode" if name.lower() == "sslmode" and finding.driver in LIBPQ else name] = value
+    return named
+
+
+def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
+    if finding.driver is None:
+        return None
+    driver = drivers.find(finding.driver)
+    if driver is None:
+        return None
+    env = {k: v for k, v in finding.settings.items() if k.startswith("PG")}
+    options = {k: v for k, v in options_of(finding).items() if k not in env}
+    given = Given(finding.driver, None, options=options, env=env, host=finding.host or "server", home="/home/client", files=files)
+    policies: list[TrustPolicy] = []
+    try:
+        for candidate in driver.possible(given):
+            policy = driver.policy(candidate, driver.read(candidate))
+            if policy.undecidable is not None:
+                return None
+            policies.append(policy)
+    except (RerootError, ValueError, KeyError, TypeError):
+        return None
+    if not policies or len({(p.ask, p.check, p.on_distrust, p.roots.origin) for p in policies}) > 1:
+        return None
+    return policies[-1]
+
+
+def _rule(finding: Finding, policy: TrustPolicy | None) -> str:
+    if not finding.decidable:
+        return "RR130"
+    if finding.kind == "trust-store-reference":
+        return "RR106" if finding.roots == "system" else "RR214"
+    if policy is not None:
+        return _rule_of_policy(finding, policy)
+    mode, roots = (finding.mode or "").lower(), finding.roots
+    name, _, value = mode.partition("=")
+    if "nonvalidating" in mode or "trustall" in mode or _names.role(name) == "off":
+        return _off(name, value)
+    if "singlecert" in mode:
+        return "RR116"
+    mode = value if _names.role(name) in ("switch", "mode") and value else mode
+    return _rule_of_words(mode.replace("_", "-"), roots, finding.driver)
+
+
+def _off(name: str, value: str) -> str:
+    """A switch that turns verification off, or on, depending on which way it speaks."""
+    speaks_of_rejecting = any(w in _names.squeezed(name) for w in ("reject", "verify", "validate", "verification"))
+    off = value.strip("'\"") in (_names.NO if speaks_of_rejecting else _names.YES | {"accept_invalid_certs"})
+    if "skip" in name or "noverify" in name or "insecure" in name:
+        off = value.strip("'\"") in _names.YES
+    if not off:
+        return "RR102"
+    return "RR111"
+
+
+def _rule_of_words(mode: str, roots: str | None, driver: str | None) -> str:
+    if mode in ("verify-full", "verify-ca", "verifyfull", "verifyca"):
+        return "RR106" if roots == "system" else "RR101" if roots else "RR102"
+    if mode in ("no-verify", "noverify", ":verify-none", "verify-none"):
+        return "RR111"
+    if mode == "disable" or mode in _names.NO - {""}:
+        return "RR113"
+    if mode == "require" or mode in _names.YES:
+        if driver == "node-postgres":
+            return "RR101" if roots else "RR102"
+        if driver == "pgjdbc" and mode in _names.YES:
+            return "RR101" if roots else "RR102"
+        return "RR103" if roots and driver not in ("sqlx", "npgsql", "pgjdbc", "r2dbc") else "RR110"
+    if mode in ("prefer", "allow", ""):
+        if roots:
+            return "RR104" if driver is None or driver in LIBPQ else "RR101" if driver == "node-postgres" else "RR114"
+        return "RR114" if mode else "RR120"
+    return "RR107"
+
+
+def _rule_of_policy(finding: Finding, policy: TrustPolicy) -> str:
+    if policy.refused is not None:
+        return "RR107"
+    if policy.ask is Ask.NEVER:
+        return "RR113" if finding.mode else "RR120"
+    if not policy.chain:
+        if not finding.mode and not finding.roots:
+            return "RR120"
+        mode = (finding.mode or "").lower()
+        if "nonvalid" in mode or "no-verify" in mode or "reject" in mode or "trust" in mode:
+            return "RR111"
+        return "RR114" if policy.ask in (Ask.IF_OFFERED, Ask.IF_NEEDED) and policy.on_no_tls is OnDistrust.PLAINTEXT else "RR110"
+    if policy.on_distrust is OnDistrust.PLAINTEXT:
+        return "RR104"
+    if finding.roots == "system":
+        return "RR106"
+    if not finding.mode and not finding.roots:
+        return "RR120"
+    if policy.roots.origin in (RootsFrom.SETTING, RootsFrom.ENVIRONMENT):
+        return "RR103" if (finding.mode or "").lower() == "require" else "RR101"
+    return "RR102"
+
+
+def _level(finding: Finding, level: str) -> str:
+    """Tests, examples and CI cannot hurt a user: what is an error in production is a note there."""
+    if finding.environment in ("test", "example", "ci") and level != "note":
+        return "note"
+    if finding.environment == "dev" and level == "error":
+        return "warning"
+    return level
+
+
+_DEFAULTS: dict[str, str] = {
+    "libpq": "`prefer`: TLS if offered, unchecked; with `~/.postgresql/root.crt` present it is checked, and plaintext follows distrust",
+    "pgjdbc": "`prefer`: TLS if offered, unchecked (no TLS before 42.2.5)",
+    "asyncpg": "`prefer`: TLS if offered, unchecked",
+    "pg8000": "TLS if offered, unchecked (no TLS before 1.31)",
+    "node-postgres": "no TLS",
+    "postgres-js": "no TLS",
+    "r2dbc": "no TLS",
+    "vertx": "no TLS",
+    "prisma": "`prefer`: TLS if offered, unchecked (Prisma 7: no TLS, as node-postgres)",
+    "pgx": "`prefer`: TLS if offered, unchecked",
+    "lib-pq": "`require`: TLS, unchecked",
+    "tokio-postgres": "`prefer`, as far as its connector does TLS at all",
+    "sqlx": "`prefer`: TLS if offered and compiled in, unchecked",
+    "npgsql": "`Prefer`: TLS if offered, unchecked (no TLS before 6)",
+    "postgrex": "no TLS",
+    "pgbouncer": "`prefer`: TLS if offered, unchecked (no TLS before 1.20)",
+    "psqlodbc": "`disable`: no TLS, whatever PGSSLMODE says",
+    "pgpool": "no TLS",
+}
+
+
+def default_of(driver: str | None) -> str:
+    """What a driver does when nothing is written."""
+    if driver in LIBPQ - {"lib-pq"}:
+        driver = "libpq"
+    return _DEFAULTS.get(driver or "", "the driver's default decides, and the driver is not known")
+
+
+def _words(finding: Finding, policy: TrustPolicy | None) -> str:
+    who = finding.driver or "a client"
+    if finding.wrapper:
+        who += f" ({finding.wrapper})"
+    parts = [f"{finding.name}: " if finding.name and len(finding.name) < 50 else ""]
+    rule = RULES[finding.rule]
+    if finding.rule == "RR120":
+        parts.append(f"no TLS option; {who}: {default_of(finding.driver)}")
+        return "".join(parts)
+    shown = " ".join(x for x in (finding.mode, f"roots {finding.roots}" if finding.roots else "") if x)
+    parts.append(f"{shown} · " if shown else "")
+    parts.append(f"{who}: {rule.outcome}" if finding.kind == "setting" else rule.outcome)
+    if finding.rule == "RR130":
+        parts.append(f" (decided by {', '.join(f'`{r}`' for r in finding.refers[:4])})" if finding.refers else " (code decides)")
+    if finding.rule == "RR107" and policy is not None and policy.refused is not None:
+        parts.append(f" ({policy.refused.text})")
+    if finding.joined:
+        parts.append("; " + "; ".join(f"{path}:{line} says `{value}`" for path, line, value in finding.joined[:3]))
+    return "".join(parts)
+
+
+Judge = Callable[[Finding], TrustPolicy | None]

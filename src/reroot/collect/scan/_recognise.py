@@ -1,0 +1,408 @@
+"""
+From names and values to findings: which of them are a PostgreSQL client's TLS settings, and which belong together.
+
+One rule for every kind of file. Entries are grouped into connections (a mapping with the mappings about TLS in it, or variables
+with one stem); a group counts when the nearest words that lean anywhere lean to PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from . import _dsn, _environment, _names
+from ._drivers import guess
+from ._finding import Definition, Finding, Harvest, Spot
+from ._reader import Entry, Page
+
+_INSIDE = re.compile(
+    r"^(ssl|tls|options|dialectoptions|connectargs|extra|connectionparameters|properties|datasourceproperties|hikari|sslconfiguration|ssloptions|sslconfig"
+    r"|engineoptions|driveroptions|poolconfig|config|xadatasourceproperties|connectionproperties|jdbc|connection|connectionoptions|pg|database_options|init_args|"
+    r"sslrootcert|tlsoptions|enginekwargs|handlers|postgressl|postgre_ssl|jsondata|authentication|sslsettings|params|parameters|query)$"
+)
+_HEAD = re.compile(
+    r"\.(hikari|data-?source-?properties|properties|options|ssl|xa|tomcat|dbcp2|connection-?properties|connectionProperties)(?=\.|$)",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(r"pass|pwd|secret|token|apikey|api_key|private|credential|access_?key", re.IGNORECASE)
+_VALUE = re.compile(r"^[\w./\\:+~@${}()\-,=%*]{0,200}$")
+_PATHISH = re.compile(
+    r"\.(pem|crt|cer|jks|p12|pfx|ca|der|bundle|keystore|truststore|bks)\b|/certs?/|/ssl/|/pki/|BEGIN CERT|rds-|system$|^[/~.]",
+    re.IGNORECASE,
+)
+NEAR = 15
+"""Lines between two variables of one stem that are still shown as one finding."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Entries that settle one connection together."""
+
+    block: int
+    stem: str
+    by_role: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    dsns: list[tuple[Entry, _dsn.Dsn]] = field(default_factory=list)
+
+    def first(self, role: str) -> Entry | None:
+        found = self.by_role.get(role)
+        return found[0] if found else None
+
+
+def recognise(page: Page, path: str) -> Harvest:
+    """What the page of one file says."""
+    harvest = Harvest()
+    groups: dict[tuple[int, str], Group] = {}
+    file_lean = lean_of_file(page, path)
+    for entry in page.entries:
+        _define(harvest, page, entry, path)
+        dsns = _dsns(entry)
+        if dsns:
+            group = groups.setdefault(_key(page, entry, True), Group(entry.block, ""))
+            group.dsns.extend((entry, dsn) for dsn in dsns)
+            continue
+        role = _names.role(entry.name)
+        if role:
+            groups.setdefault(_key(page, entry, False), Group(entry.block, _names.stem(entry.name))).by_role[role].append(entry)
+    for group in _merged(groups).values():
+        harvest.findings.extend(_settings(page, path, group, file_lean))
+    return harvest
+
+
+def lean_of_file(page: Page, path: str) -> int:
+    sample = page.text.text[:300_000]
+    ours, theirs = _names.POSTGRES.search(sample), _names.STRANGER.search(sample)
+    if ours and not theirs:
+        return 1
+    if _names.leaning(path) == 1:
+        return 1
+    return 0 if ours else -1 if theirs else 0
+
+
+def _dsns(entry: Entry) -> list[_dsn.Dsn]:
+    value = entry.value
+    if len(value) < 8 or (":" not in value and "=" not in value):
+        return []
+    if len(value) > 2000 and "\n" in value:
+        return []
+    return list(_dsn.find(value))
+
+
+def _key(page: Page, entry: Entry, is_dsn: bool) -> tuple[int, str]:
+    block = entry.block
+    blocks = page.blocks
+    steps = 0
+    while block > 0 and steps < 6 and _INSIDE.match(_names.squeezed(blocks[block].label.rpartition(" ")[2])):
+        block, steps = blocks[block].parent, steps + 1
+    block = max(block, 0)
+    head, dot, _ = entry.name.rpartition(".")
+    prefix = _HEAD.sub("", head.lower()) if dot else ""
+    if blocks[block].kind in ("environment", "file") or ("_" in entry.name and entry.name.isupper()):
+        return block, prefix + "|" + ("" if is_dsn and dot else _names.stem(entry.name).rpartition(".")[2])
+    return block, prefix
+
+
+def _merged(groups: dict[tuple[int, str], Group]) -> dict[tuple[int, str], Group]:
+    """In a mapping, a connection string joins the only group of TLS options beside it."""
+    by_block: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for key in groups:
+        by_block[key[0]].append(key)
+    for block, keys in by_block.items():
+        strings = [k for k in keys if groups[k].dsns and not groups[k].by_role]
+        options = [k for k in keys if groups[k].by_role and not groups[k].dsns]
+        if (
+            len(strings) == 1
+            and len(options) == 1
+            and "|" not in strings[0][1].rstrip("|") + options[0][1].rstrip("|")
+            and strings[0][1].partition("|")[0] == options[0][1].partition("|")[0]
+        ):
+            groups[options[0]].dsns = groups.pop(strings[0]).dsns
+    return groups
+
+
+# ── one group → findings ─────────────────────────────────────────────────────────────────────────
+
+
+def _settings(page: Page, path: str, group: Group, file_lean: int) -> list[Finding]:
+    tls = [e for role in ("mode", "roots", "switch", "off", "factory", "truststore") for e in group.by_role.get(role, ())]
+    tls = [e for e in tls if _counts(page, group, e, file_lean)]
+    found: list[Finding] = []
+    if group.dsns:
+        for entry, dsn in group.dsns:
+            if _strange_scheme(dsn) or (_commented(page, entry)):
+                continue
+            found.append(_from_dsn(page, path, group, entry, dsn, tls if len(group.dsns) == 1 else []))
+        if (found and len(group.dsns) == 1) or not tls:
+            return found
+    if tls:
+        for part in _near(page, tls):
+            finding = _from_entries(page, path, group, part)
+            if finding is not None:
+                found.append(finding)
+    else:
+        default = _left_to_default(page, path, group)
+        if default is not None:
+            found.append(default)
+    return found
+
+
+def _strange_scheme(dsn: _dsn.Dsn) -> bool:
+    return dsn.form == "url" and dsn.host in ("...", "host", "") and not dsn.options and dsn.host == "..."
+
+
+def _commented(page: Page, entry: Entry) -> bool:
+    return any(a <= entry.start < b for a, b in page.prose) if page.language in ("sql",) else False
+
+
+def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
+    """Does this entry speak of PostgreSQL? The nearest words decide."""
+    role = _names.role(entry.name)
+    word = _names.squeezed(entry.name)
+    value = entry.value.strip().lower()
+    if (
+        role in ("switch", "off", "roots", "truststore")
+        and page.blocks[entry.block].kind == "call"
+        and not group.dsns
+        and not entry.name
+    ):
+        return False
+    if (value in _names.STRANGE_MODES and role == "mode") or word.startswith("clienttls"):
+        return False
+    name_lean = _names.leaning(entry.name)
+    if name_lean < 0:
+        return False
+    if word.endswith(("sslrootcert", "servertlssslmode", "servertlscafile")) or word.startswith("pgssl"):
+        return True
+    if name_lean > 0 and (role != "switch" or "ssl" in word or "tls" in word):
+        return True
+    kind_lean = _kind_lean(group)
+    if kind_lean:
+        return kind_lean > 0
+    labels = page.labels(entry.block)
+    for label in labels:
+        lean = _names.leaning(label)
+        if lean:
+            return lean > 0
+    if group.dsns:
+        return True
+    if role == "mode":
+        plain_name = word.endswith("sslmode") and "ssl_mode" not in entry.name.lower() and "ssl-mode" not in entry.name.lower()
+        if value in _names.LIBPQ_MODES or value in ("no-verify", "verify_full", "verify_ca"):
+            return plain_name or file_lean >= 0
+        return file_lean >= 0 and (plain_name or file_lean > 0) and (not entry.plain or value in _names.MODES or not value)
+    database = any(_names.DATABASE.search(re.sub(r"[_\-.]", " ", t)) for t in (entry.name, *labels[:3]))
+    if role in ("roots", "truststore", "factory"):
+        named = "rds" in value or "postgres" in value or "pgsql" in value
+        return (
+            named
+            or (file_lean > 0 and (database or page.language not in ("", "shell", "dockerfile", "hcl")))
+            or bool(group.first("mode"))
+        )
+    if role == "off":
+        return file_lean > 0 and (database or bool(page.language))
+    return file_lean > 0 and database
+
+
+def _kind_lean(group: Group) -> int:
+    for entry in group.by_role.get("kind", ()):
+        lean = _names.leaning(entry.value)
+        if lean:
+            return lean
+        if squeezed_value(entry.value) in ("pg", "psql", "postgres"):
+            return 1
+    return 0
+
+
+def squeezed_value(value: str) -> str:
+    return value.strip().strip("'\"").lower()
+
+
+def _near(page: Page, entries: list[Entry]) -> list[list[Entry]]:
+    """Split a group where its lines lie far apart."""
+    parts: list[list[Entry]] = []
+    last = -1000
+    for entry in sorted(entries, key=lambda e: e.key_start):
+        line, _ = page.text.place(entry.key_start)
+        if line - last > NEAR or not parts:
+            parts.append([])
+        parts[-1].append(entry)
+        last = line
+    return parts
+
+
+def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> Finding | None:
+    by_role: dict[str, Entry] = {}
+    for entry in entries:
+        by_role.setdefault(_names.role(entry.name), entry)
+    settings = {_option(e): _shown(e) for e in entries}
+    mode, roots = by_role.get("mode"), by_role.get("roots") or by_role.get("truststore")
+    switch, off, factory = by_role.get("switch"), by_role.get("off"), by_role.get("factory")
+    if not (mode or roots or off or factory) and switch is not None and not entry_is_switch(switch):
+        return None
+    if (
+        roots is not None
+        and not (mode or switch or off or factory)
+        and roots.plain
+        and not _PATHISH.search(roots.value)
+        and roots.value not in ("", "system")
+    ):
+        return None
+    first, last = entries[0], max(entries, key=lambda e: e.end)
+    labels = page.labels(first.block)
+    deciding = mode or off or switch or factory
+    finding = _finding(page, path, first, last, labels, "setting" if deciding else "trust-store-reference")
+    finding.mode = _mode_text(mode, switch, off, factory)
+    finding.roots = _shown(roots) if roots is not None and _shown(roots) else None
+    finding.settings = settings
+    kind = group.first("kind")
+    guess(finding, page, labels, kind.value if kind else "", entries)
+    host = group.first("host")
+    finding.host = host.value if host and host.plain else ""
+    finding.decidable = page.sure and all(e.plain for e in entries)
+    finding.refers = tuple(dict.fromkeys(r for e in entries for r in e.refers))
+    finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries}
+    return finding
+
+
+def entry_is_switch(entry: Entry) -> bool:
+    """A switch is on, off, a mode, or decided elsewhere; an object or a number is none."""
+    value = squeezed_value(entry.value)
+    return (
+        not entry.plain
+        or value in _names.YES | _names.NO | _names.MODES
+        or value in ("null", "none", "undefined", ":verify_none")
+    )
+
+
+def _mode_text(mode: Entry | None, switch: Entry | None, off: Entry | None, factory: Entry | None) -> str | None:
+    if mode is not None:
+        return _shown(mode)
+    for entry in (off, factory, switch):
+        if entry is not None:
+            return f"{entry.name.rpartition('.')[2]}={_shown(entry)}"
+    return None
+
+
+def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, tls: list[Entry]) -> Finding:
+    mode = dsn.option("sslmode", "sslmodel")
+    roots = dsn.option("sslrootcert", "rootcertificate", "sslca", "sslrootca")
+    switch, off = dsn.option("ssl", "tls", "usessl"), dsn.option("trustservercertificate", "sslaccept", "uselibpqcompat")
+    factory = dsn.option("sslfactory")
+    inside = [e for e in tls if e is not entry]
+    labels = page.labels(entry.block)
+    finding = _finding(page, path, entry, entry, labels, "setting", offset=dsn.start)
+    finding.form, finding.host = dsn.scheme if dsn.form == "url" else dsn.form, dsn.host
+    finding.settings = dsn.tls
+    if mode is not None:
+        finding.mode = mode.value
+    elif switch or factory or (off and off.name.lower() != "uselibpqcompat"):
+        one = off if off and off.name.lower() != "uselibpqcompat" else factory or switch
+        assert one is not None
+        finding.mode = f"{one.name}={one.value}"
+    finding.roots = roots.value if roots is not None else None
+    plain = all(o.plain for o in (mode, roots, switch, off, factory) if o is not None) and dsn.closed
+    refers = [r for o in (mode, roots, switch, factory) if o is not None for r in _refers(o.value)]
+    for name, option in (("mode", mode or switch), ("roots", roots)):
+        if option is not None and "\\" not in page.text.text[entry.start : entry.end][:1]:
+            a, b = entry.start + option.start, entry.start + option.end
+            finding.spots[name] = Spot(a, b, page.text.place(a)[0])
+    finding.spots["dsn"] = Spot(entry.start + dsn.start, entry.start + dsn.end, finding.line)
+    if not dsn.closed:
+        refers += list(_refers(entry.value))[-1:]
+    if inside:
+        extra = _from_entries(page, path, group, inside)
+        if extra is not None:
+            finding.mode = finding.mode or extra.mode
+            finding.roots = finding.roots or extra.roots
+            finding.settings = {**extra.settings, **finding.settings}
+            plain = plain and extra.decidable
+            refers += list(extra.refers)
+            finding.line_end = max(finding.line_end, extra.line_end)
+            if extra.line < finding.line:
+                finding.line, finding.column = extra.line, extra.column
+            for key, spot in extra.spots.items():
+                finding.spots.setdefault(key, spot)
+    kind = group.first("kind")
+    guess(finding, page, labels, kind.value if kind else "", [entry])
+    finding.decidable = page.sure and plain
+    finding.refers = tuple(dict.fromkeys(refers))
+    return finding
+
+
+def _refers(value: str) -> tuple[str, ...]:
+    from ._interpolation import look
+
+    return look(value).refers
+
+
+def _left_to_default(page: Page, path: str, group: Group) -> Finding | None:
+    """A connection to PostgreSQL that says nothing about TLS."""
+    kind, host, base = group.first("kind"), group.first("host"), group.first("base")
+    named_pg = next((e for e in group.by_role.get("host", ()) if _names.squeezed(e.name) in ("pghost",)), None)
+    first = None
+    if named_pg is not None:
+        first = named_pg
+    elif kind is not None and _kind_lean(group) > 0 and (host or base) and page.blocks[kind.block].kind != "resource":
+        first = kind
+    if first is None or path.endswith((".tf", "package.json")):
+        return None
+    labels = page.labels(first.block)
+    finding = _finding(page, path, first, first, labels, "setting")
+    finding.host = host.value if host and host.plain else ""
+    guess(finding, page, labels, kind.value if kind else "", [first])
+    return finding
+
+
+def _finding(page: Page, path: str, first: Entry, last: Entry, labels: list[str], kind: str, offset: int = 0) -> Finding:
+    at = first.key_start if first.name else first.start + offset
+    line, column = page.text.place(at)
+    if first.name and offset:
+        value_line, value_column = page.text.place(first.start + offset)
+        if value_line > line:
+            line, column = value_line, value_column
+    end, _ = page.text.place(max(last.start, last.end - 1)) if last is not first or "\n" not in last.value else (line, 0)
+    environment = _environment.of(path, [first.name, *labels])
+    return Finding(path, line, column, kind, "", "", max(line, end), environment=environment, name=first.name)
+
+
+def _option(entry: Entry) -> str:
+    last = entry.name.rpartition(".")[2]
+    role = _names.role(entry.name)
+    return {"mode": "sslmode", "roots": "sslrootcert"}.get(role, last)
+
+
+def _shown(entry: Entry) -> str:
+    """A value as written, cut short where it is long, hidden where it could be a secret."""
+    value = entry.value.strip()
+    if "BEGIN CERT" in value[:60] or "BEGIN TRUSTED" in value[:60]:
+        return "(certificates written here)"
+    if _SECRET.search(entry.name.rpartition(".")[2]) and entry.plain:
+        return "***"
+    value = re.sub(r"\s+", " ", value)
+    return value if len(value) <= 160 else value[:157] + "…"
+
+
+def _define(harvest: Harvest, page: Page, entry: Entry, path: str) -> None:
+    """Keep what a variable is set to, for the code elsewhere that reads it."""
+    block = page.blocks[entry.block]
+    if not entry.name or len(entry.name) > 100 or len(harvest.definitions) > 5_000:
+        return
+    if block.kind not in ("environment", "file", "section", "mapping", "resource") or page.language in (
+        "python",
+        "javascript",
+        "java",
+        "go",
+    ):
+        return
+    if _SECRET.search(entry.name) or not _VALUE.match(entry.value) or ("://" in entry.value and "@" in entry.value):
+        return
+    value = entry.value if entry.plain else ""
+    lowered = value.lower()
+    telling = lowered in _names.MODES or lowered in _names.YES | _names.NO or _PATHISH.search(value) or value.startswith("rds-ca")
+    if not (telling or (_names.role(entry.name) and entry.refers)):
+        return
+    if block.kind == "resource" and not entry.name == "default":
+        return
+    name = block.label.rpartition(" ")[2] if entry.name == "default" and block.label.startswith("variable ") else entry.name
+    line, _ = page.text.place(entry.key_start)
+    harvest.definitions.append(Definition(name, value, path, line, entry.plain, ",".join(entry.refers)))

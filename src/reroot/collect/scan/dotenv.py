@@ -1,0 +1,35 @@
+"""``.env`` files, systemd ``EnvironmentFile``s and lists of ``-e`` variables: one ``NAME=value`` to a line."""
+
+from __future__ import annotations
+
+import re
+
+from ._lines import assign, lines
+from ._reader import Page, Reader
+from ._text import Text
+
+_NAME = re.compile(r"(?:\s*|- )(?:export\s+|set\s+|SetEnv\s+|Environment=\"?)?([A-Za-z_][\w.\-]*)\s*[=:]", re.IGNORECASE)
+_FILE = re.compile(
+    r"(^|/)(\.?env(\.[\w.-]+)?|[\w.-]*\.env(\.[\w-]+)?|\.envrc|env\.(example|sample|template)|[\w.-]+\.environment|dotenv[\w.-]*)$"
+)
+
+
+def claims(path: str) -> int:
+    return 9 if _FILE.search(path) and not path.endswith((".py", ".js", ".ts", ".rb", ".mjs", ".cjs", ".d.ts")) else 0
+
+
+def read(text: Text) -> Page:
+    page = Page(text)
+    block = page.block("", kind="environment")
+    for at, line in lines(text.text):
+        bare = line.lstrip()
+        if bare.startswith(("#", ";", "//")):
+            page.prose.append((at, at + len(line)))
+            continue
+        match = _NAME.match(line)
+        if match and line[match.end() - 1] == "=":
+            assign(page, match[1], line[match.end() :], at + match.end(), at + match.start(1), block)
+    return page
+
+
+READER = Reader("environment file", claims, read)
