@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 
 from reroot import verdict
 from reroot.lab import ca
-from reroot.model import Accepts, Ask, Foreseen, Given, OnDistrust, Outcome, Reason, RootsFrom, RootSource, Server, TrustPolicy, Verdict
+from reroot.model import (
+    Accepts,
+    Ask,
+    Foreseen,
+    Given,
+    OnDistrust,
+    Outcome,
+    Reason,
+    RootsFrom,
+    RootSource,
+    Server,
+    TrustPolicy,
+    Verdict,
+)
 from reroot.pki import Certificate
 from reroot.roots import Roots
 from tests.machine import NOW, machine, served
@@ -23,7 +36,9 @@ TRUSTING = Roots((Certificate(OLD.der),))
 STRANGER = Roots((Certificate(NEXT.der),))
 
 CHECKING = TrustPolicy(Ask.ALWAYS, chain=True, roots=RootSource(RootsFrom.SETTING, "/r.pem", "openssl"))
-FALLING = replace(CHECKING, ask=Ask.IF_OFFERED, on_distrust=OnDistrust.PLAINTEXT, on_no_tls=OnDistrust.PLAINTEXT, on_rejection=True)
+FALLING = replace(
+    CHECKING, ask=Ask.IF_OFFERED, on_distrust=OnDistrust.PLAINTEXT, on_no_tls=OnDistrust.PLAINTEXT, on_rejection=True
+)
 BLIND = replace(CHECKING, chain=False)
 OFFERED = replace(FALLING, chain=False)
 NEEDED = replace(OFFERED, ask=Ask.IF_NEEDED)
@@ -85,16 +100,15 @@ def test_what_a_policy_adds(change, outcome, code):
     assert not code or code in {r.code for r in foreseen.reasons}
 
 
-@pytest.mark.parametrize(
-    ("version", "outcome"), [pytest.param(16, R, id="16-takes-none"), pytest.param(17, V, id="17-takes-it")]
-)
+@pytest.mark.parametrize(("version", "outcome"), [pytest.param(16, R, id="16-takes-none"), pytest.param(17, V, id="17-takes-it")])
 def test_direct_tls_depends_on_the_server(version, outcome):
     policy = replace(CHECKING, direct=True)
     assert verdict.foresee(policy, TRUSTING, Server(Accepts.HOST, version), CHAIN, "db.corp.test", NOW).outcome is outcome
 
 
 @pytest.mark.parametrize(
-    ("authentication", "outcome"), [pytest.param("scram-sha-256", V, id="scram-binds"), pytest.param("trust", R, id="trust-does-not")]
+    ("authentication", "outcome"),
+    [pytest.param("scram-sha-256", V, id="scram-binds"), pytest.param("trust", R, id="trust-does-not")],
 )
 def test_channel_binding_depends_on_the_authentication(authentication, outcome):
     server = Server(Accepts.HOST, authentication=authentication)
@@ -151,7 +165,9 @@ def ask(**known: object) -> verdict.Answer:
         pytest.param({"version": "19", "dsn": "host=db.corp.test"}, X, "unknown-version", id="version-not-yet-known"),
         pytest.param({"version": "x", "dsn": "host=db.corp.test"}, X, "unknown-version", id="version-that-is-none"),
         pytest.param({"dsn": "host=/tmp sslmode=verify-full"}, P, "unix-socket", id="a-socket-has-no-tls"),
-        pytest.param({"dsn": "hostaddr=127.0.0.1 sslmode=verify-full sslrootcert=/both.pem"}, R, "host-name-missing", id="no-name"),
+        pytest.param(
+            {"dsn": "hostaddr=127.0.0.1 sslmode=verify-full sslrootcert=/both.pem"}, R, "host-name-missing", id="no-name"
+        ),
         pytest.param({"dsn": "sslmode=verify-full sslrootcert=/both.pem", "host": "db.corp.test"}, V, "", id="host-from-outside"),
         pytest.param({"dsn": "host=db.corp.test sslmode=require", "home": None}, X, "home-unknown", id="home-not-known"),
     ],
@@ -163,7 +179,10 @@ def test_a_client_is_answered(known, outcome, code):
 
 
 def test_an_unknown_version_is_answered_when_every_version_agrees():
-    assert ask(driver="psycopg2", version="2.9.13", dsn="host=db.corp.test sslmode=require sslrootcert=/both.pem").foreseen.outcome is V
+    assert (
+        ask(driver="psycopg2", version="2.9.13", dsn="host=db.corp.test sslmode=require sslrootcert=/both.pem").foreseen.outcome
+        is V
+    )
 
 
 def test_an_unknown_version_that_matters_is_unknown_and_says_so():
@@ -204,7 +223,10 @@ WITHOUT = {
 
 
 @given(
-    known=CLIENTS, leaf=st.sampled_from([OLD_LEAF, NEXT_LEAF]), accepts=st.sampled_from(list(Accepts)), fact=st.sampled_from(list(WITHOUT))
+    known=CLIENTS,
+    leaf=st.sampled_from([OLD_LEAF, NEXT_LEAF]),
+    accepts=st.sampled_from(list(Accepts)),
+    fact=st.sampled_from(list(WITHOUT)),
 )
 @settings(max_examples=500, deadline=None)
 def test_taking_a_fact_away_never_raises_an_answer(known, leaf, accepts, fact):

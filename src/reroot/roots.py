@@ -37,7 +37,9 @@ def collect(policy: TrustPolicy, files: Files) -> Roots:
     if not policy.reads_roots or source.origin is RootsFrom.NONE:
         return Roots()
     if source.origin is RootsFrom.CODE:
-        return Roots(unknown=Reason("roots-in-code", "the roots are chosen by code, which settings cannot tell: rehearse this client"))
+        return Roots(
+            unknown=Reason("roots-in-code", "the roots are chosen by code, which settings cannot tell: rehearse this client")
+        )
     if source.inline is not None:
         return _read(source, policy, source.inline, "the settings")
     if not source.path:
@@ -46,7 +48,9 @@ def collect(policy: TrustPolicy, files: Files) -> Roots:
     if file.state is FileState.FOUND:
         roots = _read(source, policy, file.content or b"", source.path)
     elif file.state is FileState.MISSING and source.origin is RootsFrom.SYSTEM:
-        roots = Roots(notes=(Reason("no-system-roots", f"the system's trust store `{source.path}` does not exist: nothing is trusted"),))
+        roots = Roots(
+            notes=(Reason("no-system-roots", f"the system's trust store `{source.path}` does not exist: nothing is trusted"),)
+        )
     else:
         return Roots(failure=_unreadable(file))
     return _with_crls(roots, policy, files)
@@ -71,7 +75,10 @@ def _read(source: RootSource, policy: TrustPolicy, content: bytes, where: str) -
     anchors = effective(source.reader, policy.stack.version, content, store_type=source.store_type, password=password)
     notes = tuple(Reason(problem.code, f"`{where}`: {problem.text}") for problem in anchors.problems)
     if not anchors.loads:
-        return Roots(failure=Reason("unreadable-trust-store", f'could not read root certificate file "{where}": {anchors.error}'), notes=notes)
+        return Roots(
+            failure=Reason("unreadable-trust-store", f'could not read root certificate file "{where}": {anchors.error}'),
+            notes=notes,
+        )
     return Roots(anchors.certificates, notes=notes)
 
 

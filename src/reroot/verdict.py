@@ -69,7 +69,9 @@ def answer(given: Given, server: Server | None, chain: tuple[Certificate, ...] |
     if not possible:
         version = given.version or ", ".join(f"{k} {v}" for k, v in given.runtime.items())
         return _unknown(
-            Reason("unknown-version", f"the rules for {driver.title} hold for {driver.versions}, not for `{version}`", driver.source)
+            Reason(
+                "unknown-version", f"the rules for {driver.title} hold for {driver.versions}, not for `{version}`", driver.source
+            )
         )
     answers: dict[Outcome, Answer] = {}
     seen: set[object] = set()
@@ -82,7 +84,9 @@ def answer(given: Given, server: Server | None, chain: tuple[Certificate, ...] |
         return first
     outcomes = ", ".join(outcome.value for outcome in answers)
     reasons = dict.fromkeys(reason for found in answers.values() for reason in found.foreseen.reasons)
-    missing = Reason("version-matters", f"depending on the version of {driver.title} or of its libraries: {outcomes}", driver.source)
+    missing = Reason(
+        "version-matters", f"depending on the version of {driver.title} or of its libraries: {outcomes}", driver.source
+    )
     return Answer(first.settings, first.policy, first.roots, Foreseen(Outcome.UNKNOWN, (missing, *reasons)))
 
 
@@ -136,7 +140,12 @@ def _over_endpoints(
 
 
 def _at(
-    policy: TrustPolicy, roots: Roots, server: Server | None, chain: tuple[Certificate, ...] | None, endpoint: Endpoint, when: datetime
+    policy: TrustPolicy,
+    roots: Roots,
+    server: Server | None,
+    chain: tuple[Certificate, ...] | None,
+    endpoint: Endpoint,
+    when: datetime,
 ) -> Foreseen:
     if policy.socket_is_plain and endpoint.is_unix_socket:
         reason = Reason("unix-socket", "connects over a socket of its own machine, where TLS plays no part")
@@ -188,9 +197,13 @@ def _handshake(
     if policy.blocked is not None:
         return Handshake.FAILED, (policy.blocked,)
     if policy.direct and server.version is None:
-        return Handshake.UNDECIDED, (Reason("server-version-unknown", "TLS without asking for it first needs PostgreSQL 17 or later"),)
+        return Handshake.UNDECIDED, (
+            Reason("server-version-unknown", "TLS without asking for it first needs PostgreSQL 17 or later"),
+        )
     if policy.direct and server.version is not None and server.version < 17:
-        return Handshake.FAILED, (Reason("direct-tls-unsupported", f"PostgreSQL {server.version} takes no TLS without asking first"),)
+        return Handshake.FAILED, (
+            Reason("direct-tls-unsupported", f"PostgreSQL {server.version} takes no TLS without asking first"),
+        )
     if roots.failure is not None and policy.reads_roots:
         return Handshake.FAILED, (roots.failure,)
     if not policy.chain and not policy.names:
@@ -272,7 +285,9 @@ def _bound(policy: TrustPolicy, server: Server, foreseen: Foreseen) -> Foreseen:
         reason = Reason("authentication-unknown", "channel_binding=require needs a server that authenticates by SCRAM")
         return Foreseen(Outcome.UNKNOWN, (reason, *foreseen.reasons))
     if server.authentication != "scram-sha-256":
-        return _refused(Reason("channel-binding", "channel binding required, but server authenticated client without channel binding"))
+        return _refused(
+            Reason("channel-binding", "channel binding required, but server authenticated client without channel binding")
+        )
     return foreseen
 
 
@@ -282,7 +297,9 @@ def _refused(*reasons: Reason) -> Foreseen:
 
 HBA = "PostgreSQL documentation, The pg_hba.conf File"
 NO_ENCRYPTION = Reason("server-wants-tls", "the server takes logins over TLS only: no pg_hba.conf entry …, no encryption", HBA)
-ENCRYPTION = Reason("server-wants-plaintext", "the server takes logins without TLS only: no pg_hba.conf entry …, SSL encryption", HBA)
+ENCRYPTION = Reason(
+    "server-wants-plaintext", "the server takes logins without TLS only: no pg_hba.conf entry …, SSL encryption", HBA
+)
 NO_TLS = Reason("server-without-tls", "server does not support SSL, but SSL was required")
 FALLBACK = Reason("silent-plaintext-fallback", "TLS failed, and the client went on in plaintext without a word")
 

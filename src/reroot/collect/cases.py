@@ -131,5 +131,3 @@ def chain(path: str) -> tuple[Certificate, ...]:
     if not found:
         raise TrustStoreError("the chain holds no certificate", where=path, hint="it wants PEM, leaf first")
     return found
-
-

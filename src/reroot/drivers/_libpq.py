@@ -105,9 +105,7 @@ def possible(given: Given) -> tuple[Given, ...]:
         return (given,) if FIRST <= version <= LAST else ()
     if given.runtime.get("libpq") or (given.driver in {"libpq", "psql"} and given.version):
         return ()
-    return tuple(
-        replace(given, runtime={**given.runtime, "libpq": str(candidate)}) for candidate in range(LAST, FIRST - 1, -1)
-    )
+    return tuple(replace(given, runtime={**given.runtime, "libpq": str(candidate)}) for candidate in range(LAST, FIRST - 1, -1))
 
 
 def known(version: int) -> frozenset[str]:
@@ -239,7 +237,9 @@ def _read_service(values: Values, service: str, path: str, content: str, version
             raise SettingsError(f"nested service specifications not supported in {where}", where=f"{path}:{number}")
         if key not in known(version):
             raise SettingsError(
-                f"syntax error in {where}", where=f"{path}:{number}", hint=f"libpq {version} knows no `{key}`; blanks around `=` are part of the name"
+                f"syntax error in {where}",
+                where=f"{path}:{number}",
+                hint=f"libpq {version} knows no `{key}`; blanks around `=` are part of the name",
             )
         if key not in values:
             values[key] = _setting(key, value, "service file", Place(path, number))

@@ -168,7 +168,9 @@ def _reasons(settings: Settings, mode: Mode, roots: RootSource, exists: bool | N
     if exists is False and not mode.verifies:
         if roots.origin is RootsFrom.NONE:
             return (Reason("does-not-verify", f"{said} and no root file: nothing is checked", SOURCE),)
-        return (Reason("root-file-missing", f"{said}: the root file `{roots.path}` does not exist, so nothing is checked", SOURCE),)
+        return (
+            Reason("root-file-missing", f"{said}: the root file `{roots.path}` does not exist, so nothing is checked", SOURCE),
+        )
     if mode.names:
         return (Reason("verifies-chain-and-host", f"{said}: chain and host name are checked", SOURCE),)
     if mode.on_distrust is OnDistrust.PLAINTEXT:

@@ -54,7 +54,6 @@ def _counts(given: Given, name: str, value: object) -> bool:
     return bool(path) and given.files(path).state in {FileState.FOUND, FileState.UNREADABLE}
 
 
-
 DRIVER = Driver(
     name="pgadmin",
     title="pgAdmin 4",

@@ -176,7 +176,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         return replace(base, names="")
     if factory == BLIND_FACTORY:
         return base
-    if factory == JAVA_FACTORY or not name and not factory:
+    if factory == JAVA_FACTORY or (not name and not factory):
         return replace(base, chain=True, roots=java_roots(given), reread=Reread.AT_START)
     if factory == SINGLE_FACTORY:
         return replace(base, chain=True, roots=_single(given, settings))
@@ -214,7 +214,9 @@ def _single(given: Given, settings: Settings) -> RootSource:
     if argument.startswith("file:"):
         return RootSource(RootsFrom.SETTING, argument.removeprefix("file:"), "java", store_type="PEM")
     if argument.startswith("env:"):
-        return RootSource(RootsFrom.ENVIRONMENT, "", "java", store_type="PEM", inline=given.env.get(argument.removeprefix("env:"), "").encode())
+        return RootSource(
+            RootsFrom.ENVIRONMENT, "", "java", store_type="PEM", inline=given.env.get(argument.removeprefix("env:"), "").encode()
+        )
     if argument.startswith("-----BEGIN CERTIFICATE-----"):
         return RootSource(RootsFrom.SETTING, "", "java", store_type="PEM", inline=argument.encode())
     return RootSource(RootsFrom.CODE, "", "java")
@@ -238,15 +240,27 @@ def _undecidable(settings: Settings, mode: Mode, factory: str) -> Reason | None:
 
 def _reason(given: Given, settings: Settings, name: str, factory: str) -> Reason:
     source = OLD_SOURCE if is_old(given) else SOURCE
-    said = "neither sslmode nor ssl=true is set" if not {"sslmode", "ssl"} & set(settings.values) else f"sslmode is {name or 'not set, and ssl=true'}"
+    said = (
+        "neither sslmode nor ssl=true is set"
+        if not {"sslmode", "ssl"} & set(settings.values)
+        else f"sslmode is {name or 'not set, and ssl=true'}"
+    )
     if name == "disable":
         return Reason("tls-not-asked", f"{said}: TLS is never asked for", source)
     if factory == BLIND_FACTORY:
         return Reason("verification-switched-off", "NonValidatingFactory checks no chain in any mode", source)
     if factory == JAVA_FACTORY:
-        return Reason("java-trust-store", f"{said}, and DefaultJavaSSLFactory checks the chain against the Java runtime's trust store", source)
+        return Reason(
+            "java-trust-store",
+            f"{said}, and DefaultJavaSSLFactory checks the chain against the Java runtime's trust store",
+            source,
+        )
     if not name:
-        return Reason("java-trust-store", "ssl=true without sslmode checks the chain against the Java runtime's trust store, and no name", source)
+        return Reason(
+            "java-trust-store",
+            "ssl=true without sslmode checks the chain against the Java runtime's trust store, and no name",
+            source,
+        )
     if MODES[name].names:
         return Reason("verifies-chain-and-host", f"{said}: chain and host name are checked", source)
     if MODES[name].verifies:

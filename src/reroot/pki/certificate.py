@@ -67,9 +67,7 @@ class Certificate:
     @cached_property
     def spki(self) -> bytes:
         """DER of the public key: what "the same key" compares."""
-        return self.parsed.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        return self.parsed.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     @cached_property
     def title(self) -> str:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
 from ..model import Reason, Stack
-from ._check import TrustSet, ChainCheck, named
+from ._check import ChainCheck, TrustSet, named
 from .certificate import SERVER_AUTH, Certificate
 
 SOURCE = "OpenSSL crypto/x509/x509_vfy.c"

@@ -200,7 +200,7 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
         constraints = issuer.basic_constraints
         if is_anchor and not rules.anchor_must_be_ca:
             pass
-        elif constraints is None and issuer.is_version_3 or constraints is not None and not constraints.value.ca:
+        elif (constraints is None and issuer.is_version_3) or (constraints is not None and not constraints.value.ca):
             yield Reason("invalid-ca", f"{named(issuer)} is not a CA certificate", rules.source)
         elif issuer.key_usage is not None and not issuer.key_usage.key_cert_sign:
             yield Reason("invalid-ca", f"{named(issuer)} may not sign certificates (key usage)", rules.source)
