@@ -45,6 +45,8 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     whole_environment: bool = False
     """The worker cannot change its own environment (Java): it is started anew for each different one."""
+    home_by_passwd: bool = False
+    """The driver takes the home folder from the password file (Go): the worker gets one of its own, and turns a link."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,47 @@ def _scripting() -> list[Client | Missing]:
     return rows
 
 
-_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _pgjdbc, _node, _scripting)
+def _go() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    dbmate = CACHE / "dbmate/bin/dbmate"
+    if dbmate.exists():
+        rows.append(_python("lib-pq-dbmate", "dbmate", str(dbmate), speller=spelling.dbmate))
+    else:
+        rows.append(Missing("lib-pq-dbmate", "no dbmate"))
+    sources = Path("/usr/share/gocode/src/github.com")
+    for name, driver, folder, package in (
+        ("lib-pq-1.10", "lib-pq", "lib/pq", "golang-github-lib-pq-dev"),
+        ("pgx-4", "pgx", "jackc/pgx/v4", "golang-github-jackc-pgx-v4-dev"),
+    ):
+        if shutil.which("go") is None or not (sources / folder).exists():
+            rows.append(Missing(name, f"no Go, or no Debian package {package} (`tools/clients.sh matrix`)"))
+        else:
+            told = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True).stdout
+            command = (str(_built_go()), driver, told.partition("-")[0])
+            rows.append(Client(name, command, spelling.go, home_by_passwd=True))
+    return rows
+
+
+@lru_cache(maxsize=1)
+def _built_go() -> Path:
+    program, source = CACHE / "go-clients", WORKERS / "go_clients.go"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        environment = clean_environment({"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""})
+        command = ["go", "build", "-o", str(program), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise RuntimeError(f"the worker of Go's drivers does not build: {done.stderr}")
+    return program
+
+
+def _pgbouncer() -> list[Client | Missing]:
+    path = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if path is None:
+        return [Missing("pgbouncer", "no Debian package pgbouncer")]
+    return [_python("pgbouncer", "pgbouncer", path, speller=spelling.pgbouncer)]
+
+
+_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _pgjdbc, _node, _scripting, _go, _pgbouncer)
 
 
 # ── a hosts file of the workers' own ─────────────────────────────────────────────────────────────
@@ -234,11 +276,13 @@ def reachable(host: str) -> bool:
     return namespace() is not None or host in ("localhost", "127.0.0.1")
 
 
-def with_hosts(command: tuple[str, ...], hosts: Path) -> list[str]:
+def in_namespace(command: tuple[str, ...], files: Mapping[str, Path]) -> list[str]:
+    """The command, seeing *files* in place of the machine's own."""
     prefix = namespace()
     if prefix is None:
         return list(command)
-    return [*prefix, "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts), *command]
+    mounts = "".join(f"mount --bind '{ours}' '{theirs}' && " for theirs, ours in files.items())
+    return [*prefix, "sh", "-c", mounts + 'exec "$@"', "worker", *command]
 
 
 def hosts_text() -> str:
@@ -300,7 +344,7 @@ class Worker:
         own = dict(env) if self.client.whole_environment else {}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                with_hosts(self.client.command, self._hosts),
+                in_namespace(self.client.command, self._files()),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -314,6 +358,15 @@ class Worker:
         except (EOFError, TimeoutError) as error:
             words = self._log.read_text(errors="replace").strip().splitlines()[-3:]
             raise RuntimeError(f"the worker of {self.client.name} does not start: {' / '.join(words)}") from error
+
+    def _files(self) -> dict[str, Path]:
+        files = {"/etc/hosts": self._hosts}
+        if self.client.home_by_passwd:
+            passwd = self._log.with_suffix(".passwd")
+            # In a namespace an ordinary user is root too.
+            passwd.write_text(f"root:x:0:0::{self._log.with_suffix('.home')}:/bin/sh\n")
+            files["/etc/passwd"] = passwd
+        return files
 
     def _line(self) -> dict[str, Any]:
         assert self._process is not None

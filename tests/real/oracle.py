@@ -185,6 +185,7 @@ def _create_users(server: Postgres) -> None:
     with psycopg.connect(where, autocommit=True) as session:
         for user in ("u_hostssl", "u_host", "u_hostnossl"):
             session.execute(f"create role {user} login in role pg_monitor")
+            session.execute(f"create schema authorization {user}")
 
 
 # ── the other half: what the rules say ───────────────────────────────────────────────────────────

@@ -435,3 +435,53 @@ def psqlodbc(s: Scenario, t: Target) -> Spelled | None:
     elif through:
         words.append("pqopt={" + " ".join(f"{k}={v}" for k, v in through.items()) + "}")
     return {"dsn": ";".join(words), "env": env}
+
+
+# ── Go, and PgBouncer ────────────────────────────────────────────────────────────────────────────
+
+
+def go(s: Scenario, t: Target) -> Spelled | None:
+    """lib/pq and pgx read libpq's words, their own way."""
+    if s.extra in ("hostaddr", "hostaddr-only", "no-sni", "tls-1.2", "service", "context") or (s.crl_at == "env" and s.crl):
+        return None
+    pairs: list[tuple[str, str]] = []
+    env: dict[str, str] = {}
+    if s.extra == "ssl=true":
+        pairs.append(("ssl", "true"))
+    elif s.mode is not None and s.mode_at == "env":
+        env["PGSSLMODE"] = s.mode
+    elif s.mode is not None:
+        pairs.append(("sslmode", s.mode))
+    if s.extra in ("system", "system-file"):
+        pairs.append(("sslrootcert", "system"))
+        if s.extra == "system-file" and s.store:
+            env["SSL_CERT_FILE"] = t.store(s) or ""
+    else:
+        _store_into(pairs, env, s, t)
+    if s.extra == "direct":
+        pairs.append(("sslnegotiation", "direct"))
+    if s.extra == "twice":
+        pairs.insert(0, ("sslmode", "disable"))
+    if s.form == "keywords":
+        place = [("host", s.host), ("port", str(t.port)), ("user", t.user), ("dbname", t.database)]
+        return {"dsn": " ".join(f"{k}={_keyword_value(v)}" for k, v in (*place, *pairs)), "env": env}
+    query = f"?{_query(pairs)}" if pairs else ""
+    return {"dsn": f"postgres://{t.user}@{s.host}:{t.port}/{t.database}{query}", "env": env}
+
+
+def dbmate(s: Scenario, t: Target) -> Spelled | None:
+    """A program around lib/pq that takes URLs only, and reads them itself first."""
+    if s.extra == "twice" or s.form == "keywords":
+        return None
+    return go(s, t)
+
+
+def pgbouncer(s: Scenario, t: Target) -> Spelled | None:
+    if s.mode_at == "env" or s.store_at != "setting" or (s.crl and s.crl_at != "home") or s.extra is not None:
+        return None
+    options = {"host": s.host, "port": str(t.port), "dbname": t.database, "user": t.user}
+    if s.mode is not None:
+        options["server_tls_sslmode"] = s.mode
+    if s.store is not None:
+        options["server_tls_ca_file"] = t.store(s) or ""
+    return {"settings": options, "env": {}}

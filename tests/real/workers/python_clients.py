@@ -8,13 +8,17 @@ own words. Runs under the interpreter that has the driver, so it imports nothing
 """
 
 import asyncio
+import atexit
 import ctypes
 import json
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
+import threading
 
 QUESTION = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 SECONDS = 20
@@ -284,20 +288,111 @@ class Psql:
 
 
 class Dbmate:
-    """lib/pq of today, inside a program. `status` connects and asks for its table, which is an answer too."""
+    """lib/pq of today, inside a program; a migration that fails tells what the connection is."""
+
+    MIGRATION = """-- migrate:up
+do $$ begin raise exception 'ssl is %', (select ssl from pg_stat_ssl where pid = pg_backend_pid()); end $$;
+-- migrate:down
+"""
 
     def __init__(self, path):
         self.path = path
-        self.hello = {"driver": "lib-pq", "driver_version": "1.12.3", "runtime": {"go": "1.27"}}
+        with open(path, "rb") as file:
+            program = file.read()
+        self.hello = {
+            "driver": "lib-pq",
+            "driver_version": re.search(rb"github\.com/lib/pq\tv([\d.]+)", program)[1].decode(),
+            "runtime": {"go": re.search(rb"go(1\.\d+(\.\d+)?)", program)[1].decode()},
+        }
+        self.folder = tempfile.mkdtemp(prefix="reroot-dbmate-")
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        with open(os.path.join(self.folder, "20270101000000_ask.sql"), "w") as file:
+            file.write(self.MIGRATION)
 
     def __call__(self, case):
-        done = subprocess.run(
-            [self.path, "--no-dump-schema", "-d", "/nonexistent", "-u", case["dsn"], "load"],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-        raise Refused(done.stderr)
+        command = [self.path, "--no-dump-schema", "-d", self.folder, "-u", case["dsn"], "migrate"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        told = re.search(r"ssl is ([tf])", done.stderr + done.stdout)
+        if not told:
+            raise Refused(done.stderr)
+        return told[1] == "t"
+
+
+class Pgbouncer:
+    """PgBouncer as a client of the server: started for each case; what it logs about its server is the answer."""
+
+    CONFIGURATION = """[databases]
+lab = host={host} port={port} dbname={dbname} user={user}
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {folder}
+listen_port = 6432
+auth_type = any
+server_login_retry = 1
+query_wait_timeout = 10
+ignore_startup_parameters = extra_float_digits
+{tls}
+"""
+    FAILED = re.compile(r"WARNING (TLS.*)|(server login failed.*)|closing because: ((?!client|unclean|admin).*)|(FATAL.*)")
+
+    def __init__(self, path):
+        import psycopg2
+
+        self.path = path
+        self.module = psycopg2
+        told = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+        openssl = re.search(r"OpenSSL (\S+)", told)
+        self.hello = {
+            "driver": "pgbouncer",
+            "driver_version": re.search(r"\d+\.\d+(\.\d+)?", told)[0],
+            "runtime": {"openssl": openssl[1] if openssl else ""},
+        }
+
+    def __call__(self, case):
+        settings = dict(case["settings"])
+        place = {key: settings.pop(key) for key in ("host", "port", "dbname", "user")}
+        with tempfile.TemporaryDirectory(prefix="reroot-pgbouncer-") as folder:
+            os.chmod(folder, 0o777)
+            tls = "\n".join(f"{key} = {value}" for key, value in settings.items())
+            configuration = os.path.join(folder, "pgbouncer.ini")
+            with open(configuration, "w") as file:
+                file.write(self.CONFIGURATION.format(folder=folder, tls=tls, **place))
+            # It refuses to be root.
+            who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+            command = [self.path, configuration]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **who)
+            try:
+                return self.watch(process, folder)
+            finally:
+                process.kill()
+                process.wait()
+                process.stdout.close()
+
+    def watch(self, process, folder):
+        answer = []
+        last = ""
+        for line in process.stdout:
+            last = line
+            if "process up" in line:
+                threading.Thread(target=self.ask, args=(folder, answer, process), daemon=True).start()
+            found = self.FAILED.search(line)
+            if found and not answer:
+                raise Refused(next(filter(None, found.groups())))
+        if answer and isinstance(answer[0], bool):
+            return answer[0]
+        raise Refused(str(answer[0]) if answer else last)
+
+    def ask(self, folder, answer, process):
+        try:
+            connection = self.module.connect(host=folder, port=6432, user="lab", dbname="lab")
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(QUESTION)
+                answer.append(cursor.fetchone()[0])
+            connection.close()
+        except Exception as error:
+            answer.append(error)
+        process.terminate()
 
 
 WORKERS = {
@@ -311,6 +406,7 @@ WORKERS = {
     "psqlodbc": Odbc,
     "psql": Psql,
     "dbmate": Dbmate,
+    "pgbouncer": Pgbouncer,
 }
 
 
