@@ -13,6 +13,7 @@ from tests.machine import machine
 ROOT = ca.root("corp-root").cert_pem
 FILES = {
     "/r.pem": ROOT,
+    "/jdk/lib/security/cacerts": b"",
     "/home/.postgresql/root.crt": ROOT,
     "/home/.pg_service.conf": b"[orders]\nhost=db\nsslmode=verify-ca\nsslrootcert=/r.pem\n",
 }
@@ -150,3 +151,18 @@ def test_versions_outside_the_rules_are_not_answered(version, count):
 
 def test_a_password_is_never_shown():
     assert "hunter2" not in repr(DRIVER.read(client("?user=u&password=hunter2&sslpassword=hunter2")))
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        pytest.param({}, "", id="not-found"),
+        pytest.param({"env": {"JAVA_HOME": "/jdk"}}, "/jdk/lib/security/cacerts", id="cacerts"),
+        pytest.param({"env": {"JAVA_TOOL_OPTIONS": "-Xmx1g -Djavax.net.ssl.trustStore=/t.p12"}}, "/t.p12", id="variable"),
+        pytest.param({"options": {"javax.net.ssl.trustStore": "/t.p12"}}, "/t.p12", id="setting"),
+        pytest.param({"runtime": {"javax.net.ssl.trustStore": "/t.p12"}}, "/t.p12", id="runtime"),
+    ],
+)
+def test_the_runtimes_trust_store_is_found(more, path):
+    query = "?sslmode=require&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
+    assert policy(client(query, **more)).roots.path == path

@@ -28,7 +28,7 @@ from ..model import (
     Stack,
     TrustPolicy,
 )
-from . import _conninfo, _jdbc
+from . import _conninfo, _jdbc, _jvm
 from ._driver import Driver, numbered
 from ._libpq import SECRETS, text_of
 
@@ -84,7 +84,7 @@ def read(given: Given) -> Settings:
     url = _jdbc.parse(given.dsn) if given.dsn is not None else {}
     values = {name: _setting(name, value, "dsn") for name, value in url.items()}
     for name, value in given.options.items():
-        if value is not None:
+        if value is not None and not name.startswith(_jvm.PREFIX):
             values.setdefault(name, _setting(name, text_of(value), "option"))
     if "service" in values:
         _from_service(values, given)
@@ -177,7 +177,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     if factory == BLIND_FACTORY:
         return base
     if factory == JAVA_FACTORY or (not name and not factory):
-        return replace(base, chain=True, roots=java_roots(given), reread=Reread.AT_START)
+        return replace(base, chain=True, roots=_jvm.roots(given), reread=Reread.AT_START)
     if factory == SINGLE_FACTORY:
         return replace(base, chain=True, roots=_single(given, settings))
     if not mode.verifies:
@@ -193,19 +193,6 @@ def _roots(given: Given, settings: Settings) -> RootSource:
     if written is not None:
         return RootSource(RootsFrom.SETTING, written.text, "java", store_type="PEM")
     return RootSource(RootsFrom.DEFAULT_FILE, f"{given.home or '~'}/.postgresql/root.crt", "java", store_type="PEM")
-
-
-def java_roots(given: Given) -> RootSource:
-    """The Java runtime's own trust store: javax.net.ssl.trustStore where set, else its cacerts."""
-    store = given.runtime.get("javax.net.ssl.trustStore", "")
-    password = given.runtime.get("javax.net.ssl.trustStorePassword")
-    return RootSource(
-        RootsFrom.SETTING if store else RootsFrom.CACERTS,
-        store or given.runtime.get("cacerts", ""),
-        "java",
-        store_type=given.runtime.get("javax.net.ssl.trustStoreType", "JKS"),
-        password=Secret(password) if password is not None else None,
-    )
 
 
 def _single(given: Given, settings: Settings) -> RootSource:
