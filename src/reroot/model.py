@@ -230,7 +230,7 @@ class RootSource:
 
     ``beside`` are further files that are read where they exist. ``inline`` holds trust material that was written into the
     settings themselves. ``store_type`` and ``password`` open a key store.
-    ``adds`` says that these roots stand beside the stack's default roots instead of replacing them.
+    ``adds`` says that these roots stand beside the stack's default roots, ``default``, instead of replacing them.
     """
 
     origin: RootsFrom = RootsFrom.NONE
@@ -241,6 +241,7 @@ class RootSource:
     adds: bool = False
     store_type: str | None = None
     password: Secret | None = None
+    default: RootSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 
@@ -20,7 +20,8 @@ class Roots:
     """What a client trusts, and what stood in the way of finding out.
 
     ``failure`` is the client's own: its TLS attempts fail on it. ``unknown`` is ours: it cannot be told what is trusted.
-    ``notes`` say what a person should know of the trust store.
+    ``notes`` say what a person should know of the trust store. ``public`` says that roots built into the runtime, which no file
+    tells, are trusted beside these.
     """
 
     certificates: tuple[Certificate, ...] = ()
@@ -29,38 +30,66 @@ class Roots:
     failure: Reason | None = None
     unknown: Reason | None = None
     notes: tuple[Reason, ...] = ()
+    public: bool = False
 
 
 def collect(policy: TrustPolicy, files: Files) -> Roots:
     """The roots of *policy* on the machine whose *files* are asked for. Never raises: what fails is a value."""
-    source = policy.roots
-    if not policy.reads_roots or source.origin is RootsFrom.NONE:
+    if not policy.reads_roots or policy.roots.origin is RootsFrom.NONE:
         return Roots()
-    if source.origin is RootsFrom.CODE:
+    if policy.roots.origin is RootsFrom.CODE:
         return Roots(
             unknown=Reason("roots-in-code", "the roots are chosen by code, which settings cannot tell: rehearse this client")
         )
+    roots = _with_default(_from(policy.roots, policy, files), policy.roots, policy, files)
+    return roots if roots.failure is not None or policy.roots.inline is not None else _with_crls(roots, policy, files)
+
+
+def _from(source: RootSource, policy: TrustPolicy, files: Files) -> Roots:
     if source.inline is not None:
         return _read(source, policy, source.inline, "the settings")
     if not source.path:
-        return _without_file(source)
+        return Roots(public=True) if source.origin is RootsFrom.BUNDLED else _without_file(source)
     file = files(source.path)
     if file.state is FileState.FOUND:
-        roots = _read(source, policy, file.content or b"", source.path)
-    elif file.state is FileState.MISSING and source.origin is RootsFrom.SYSTEM:
-        roots = Roots(
-            notes=(Reason("no-system-roots", f"the system's trust store `{source.path}` does not exist: nothing is trusted"),)
-        )
-    else:
-        return Roots(failure=_unreadable(file))
-    return _with_crls(roots, policy, files)
+        return _read(source, policy, file.content or b"", source.path)
+    if source.origin is RootsFrom.SYSTEM and file.state is FileState.FOLDER:
+        return _folder(source, policy, files, file)
+    if source.origin is RootsFrom.SYSTEM and file.state is FileState.MISSING:
+        text = f"the system's trust store `{source.path}` does not exist: nothing is trusted"
+        return Roots(notes=(Reason("no-system-roots", text),))
+    return Roots(failure=_unreadable(file))
+
+
+def _folder(source: RootSource, policy: TrustPolicy, files: Files, folder: File) -> Roots:
+    """Every file of a folder, whatever its name; what does not load is passed over."""
+    found: dict[Certificate, None] = {}
+    for name in folder.entries:
+        file = files(f"{source.path}/{name}")
+        if file.state is FileState.FOUND:
+            found.update(dict.fromkeys(_read(source, policy, file.content or b"", file.path).certificates))
+    return Roots(tuple(found))
+
+
+def _with_default(roots: Roots, source: RootSource, policy: TrustPolicy, files: Files) -> Roots:
+    """With ``adds``: the stack's default roots beside the client's own."""
+    if not source.adds or source.default is None or roots.failure is not None:
+        return roots
+    default = _with_default(_from(source.default, policy, files), source.default, policy, files)
+    return replace(
+        roots,
+        certificates=tuple(dict.fromkeys((*roots.certificates, *default.certificates))),
+        failure=default.failure,
+        unknown=roots.unknown or default.unknown,
+        notes=(*roots.notes, *default.notes),
+        public=roots.public or default.public,
+    )
 
 
 def _without_file(source: RootSource) -> Roots:
     where = {
         RootsFrom.SYSTEM: "the system's trust store was not found",
         RootsFrom.CACERTS: "the Java runtime's cacerts were not found",
-        RootsFrom.BUNDLED: "the roots built into the runtime are not known",
     }
     return Roots(unknown=Reason("roots-unknown", where.get(source.origin, "the trust store was not found")))
 
@@ -99,7 +128,7 @@ def _with_crls(roots: Roots, policy: TrustPolicy, files: Files) -> Roots:
                 lists += _revocation_lists(files(f"{policy.crl_folder}/{name}").content or b"")
     if not checks:
         return roots
-    return Roots(roots.certificates, tuple(lists), True, roots.failure, roots.unknown, roots.notes)
+    return replace(roots, crls=tuple(lists), checks_revocation=True)
 
 
 def _revocation_lists(content: bytes) -> list[bytes]:

@@ -28,7 +28,7 @@ from .model import (
     TrustPolicy,
     Verdict,
 )
-from .pki import Certificate, TrustSet, check_chain, check_name
+from .pki import Certificate, TrustSet, check_chain, check_name, may_be_public
 from .roots import Roots, collect
 
 DRIVER_ERROR = "settings-error"
@@ -226,6 +226,8 @@ def _judge_chain(
         if check.trusted is None:
             return Handshake.UNDECIDED, check.reasons
         if not check.trusted:
+            if roots.public and may_be_public(chain):
+                return Handshake.UNDECIDED, (PUBLIC_ROOT,)
             against = (*check.reasons, *roots.notes)
     if policy.names:
         against += _name(policy, chain, host)
@@ -301,6 +303,11 @@ ENCRYPTION = Reason(
     "server-wants-plaintext", "the server takes logins without TLS only: no pg_hba.conf entry …, SSL encryption", HBA
 )
 NO_TLS = Reason("server-without-tls", "server does not support SSL, but SSL was required")
+PUBLIC_ROOT = Reason(
+    "public-root-unknown",
+    "the chain may end at a public root, and which of those are built into this client's runtime is not known: give them as a file"
+    " (runtime `roots`; Node.js prints them as `tls.rootCertificates`), or rehearse this client",
+)
 FALLBACK = Reason("silent-plaintext-fallback", "TLS failed, and the client went on in plaintext without a word")
 
 

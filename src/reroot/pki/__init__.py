@@ -14,8 +14,9 @@ from ..model import Reason, Stack
 from . import names, openssl, search
 from ._check import ChainCheck, TrustSet, named
 from .certificate import Certificate
+from .public_roots import may_be_public
 
-__all__ = ["Certificate", "ChainCheck", "TrustSet", "check_chain", "check_name", "named"]
+__all__ = ["Certificate", "ChainCheck", "TrustSet", "check_chain", "check_name", "may_be_public", "named"]
 
 PathRules = Callable[[Stack, tuple[Certificate, ...], TrustSet, datetime], ChainCheck]
 
