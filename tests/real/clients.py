@@ -43,8 +43,8 @@ class Client:
     speller: Speller
     everyday: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    whole_environment: bool = False
-    """The worker cannot change its own environment (Java): it is started anew for each different one."""
+    properties: bool = False
+    """What a case's ``runtime`` says of Java's own properties is given to a new process, since Java reads it only once."""
     home_by_passwd: bool = False
     """The driver takes the home folder from the password file (Go): the worker gets one of its own, and turns a link."""
 
@@ -162,7 +162,7 @@ def _pgjdbc() -> list[Client | Missing]:
             classes = _compiled(jar)
             options = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
             command = (java, *options, "-cp", f"{classes}:{jar}", "PgjdbcWorker", name.removeprefix("pgjdbc-"))
-            rows.append(Client(name, command, spelling.pgjdbc, name != "pgjdbc-42.2.8", whole_environment=True))
+            rows.append(Client(name, command, spelling.pgjdbc, name != "pgjdbc-42.2.8", properties=True))
     return rows
 
 
@@ -297,7 +297,7 @@ class Worker:
         self._hosts = hosts
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._environment: Mapping[str, str] = {}
+        self._properties: Mapping[str, str] = {}
         self._buffer = b""
         self.hello: dict[str, Any] = {}
 
@@ -309,11 +309,11 @@ class Worker:
 
     def ask(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """``outcome`` (tls, plaintext, refused; hung when no answer came) and ``error``."""
-        env = case.get("env") or {}
-        if self._process is not None and self.client.whole_environment and env != self._environment:
+        properties = {k: v for k, v in case["runtime"].items() if k.startswith("javax.")} if self.client.properties else {}
+        if self._process is not None and properties != self._properties:
             self.close()
         if self._process is None:
-            self._start(env)
+            self._start(properties)
         assert self._process is not None
         assert self._process.stdin is not None
         try:
@@ -340,8 +340,8 @@ class Worker:
                 with suppress(BrokenPipeError):
                     stream.close()
 
-    def _start(self, env: Mapping[str, str]) -> None:
-        own = dict(env) if self.client.whole_environment else {}
+    def _start(self, properties: Mapping[str, str]) -> None:
+        own = {"JAVA_TOOL_OPTIONS": " ".join(f"-D{k}={v}" for k, v in properties.items())} if properties else {}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 in_namespace(self.client.command, self._files()),
@@ -351,7 +351,7 @@ class Worker:
                 env=clean_environment({**self.client.environment, **own}),
                 cwd="/",
             )
-        self._environment = dict(env)
+        self._properties = dict(properties)
         self._buffer = b""
         try:
             self.hello = self._line()

@@ -31,9 +31,8 @@ def watch(event: str, arguments: tuple[object, ...]) -> None:
     if event not in WATCHED or (event == "os.kill" and arguments[0] == os.getpid()):
         return
     first = arguments[0] if arguments else None
-    if event in BY_HANDLE and isinstance(first, int):
-        moment()
-    elif isinstance(first, str | bytes | os.PathLike) and os.fsdecode(first).startswith(folder):
+    by_handle = event in BY_HANDLE and isinstance(first, int)
+    if by_handle or (isinstance(first, str | bytes | os.PathLike) and os.fsdecode(first).startswith(folder)):
         moment()
 
 

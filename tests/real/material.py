@@ -18,7 +18,8 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from reroot.lab import ca
@@ -28,6 +29,7 @@ HOST = "db1.lab.test"
 NOW = datetime.now(UTC).replace(microsecond=0)
 PAST = {"not_before": NOW - 400 * DAY, "not_after": NOW - 10 * DAY}
 FUTURE = {"not_before": NOW + 10 * DAY, "not_after": NOW + 400 * DAY}
+JAVA_PASSWORD = "changeit"
 CLIENT_ONLY = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 
 
@@ -432,6 +434,17 @@ class Material:
         if crl is not None:
             self._written(home / ".postgresql" / "root.crl", self.crl_path(crl, chain).read_bytes())
         return self.folder / home
+
+    def java_store_path(self, kind: str, chain: str) -> Path | None:
+        """The certificates of a PEM trust store as a Java one, in PKCS #12; None for what is no readable PEM."""
+        path = self.store_path(kind, chain)
+        try:
+            found = x509.load_pem_x509_certificates(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        entries = [pkcs12.PKCS12Certificate(one, f"root-{number}".encode()) for number, one in enumerate(found)]
+        encryption = BestAvailableEncryption(JAVA_PASSWORD.encode())
+        return self._written(Path("stores") / chain / f"{kind}.p12", pkcs12.serialize_java_truststore(entries, encryption))
 
     def text(self, folder: str, content: str) -> Path:
         """A file of *content*, named after it."""

@@ -156,11 +156,13 @@ class Oracle:
         if not reachable(scenario.host):
             return None
         server = self._server(scenario)
-        target = Target(server.port, _USERS[scenario.accepts], self.material)
+        target = Target(server.port, _USERS[scenario.accepts], self.material, str(server.folder))
         spelled = case(worker.client.speller, scenario, target)
         if spelled is None:
             return None
-        full = {"id": f"{worker.client.name}/{number}", **worker.introduce(), **spelled}
+        who = worker.introduce()
+        runtime = who["runtime"] | spelled.get("runtime", {})
+        full = {"id": f"{worker.client.name}/{number}", **who, **spelled, "runtime": runtime}
         return Row(worker.client.name, asdict(scenario), full, worker.ask(full))
 
     def _server(self, scenario: Scenario) -> Postgres:

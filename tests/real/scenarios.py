@@ -22,7 +22,8 @@ PLACES = ("setting", "env", "home")
 FORMS = ("settings", "uri", "keywords")
 EXTRAS = (
     "hostaddr", "hostaddr-only", "no-sni", "direct", "tls-1.2", "system", "system-file", "ssl=true", "context", "twice",
-    "service",
+    "service", "blind-factory", "java-factory", "single-factory", "channel-binding", "socket",
+    "two-hosts", "crl-folder",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 Each driver's own way to write a scenario.
 
 A speller takes a scenario and where its server is, and gives what the batch contract of ``explain`` calls ``dsn``, ``settings``
-and ``env``; None says that this driver has no way to write it. ``case`` adds what is the same for all.
+and ``env`` (and what it adds to ``runtime``); None says that this driver has no way to write it. ``case`` adds what is the same for all.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .material import NOW, Material
+from .material import JAVA_PASSWORD, NOW, Material
 from .scenarios import Scenario
 
 Spelled = dict[str, Any]
+
+_OTHER_HOST = "other.lab.test"
+"""Another name of the same server: what a list of hosts begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Target:
     port: int
     user: str
     material: Material
+    socket: str
     database: str = "postgres"
 
     def store(self, s: Scenario) -> str | None:
@@ -94,10 +98,19 @@ def libpq(s: Scenario, t: Target) -> Spelled | None:
         lines = [f"{k}={v}" for k, v in options.items()]
         env["PGSERVICEFILE"] = str(t.material.text("services", "[lab]\n" + "\n".join(lines) + "\n"))
         options = {"service": "lab"}
-    elif s.extra == "context":
+    elif s.extra == "channel-binding":
+        options["channel_binding"] = "require"
+    elif s.extra == "socket":
+        options["host"] = t.socket
+    elif s.extra == "two-hosts":
+        options["host"] = f"{_OTHER_HOST},{s.host}"
+        options["port"] = f"{t.port},{t.port}"
+    elif s.extra == "crl-folder":
+        options["sslcrldir"] = str(t.material.home(s.chain, None, None))
+    elif s.extra in ("context", "blind-factory", "java-factory", "single-factory"):
         return None
     pairs = doubled + list(options.items())
-    if s.form == "uri":
+    if s.form == "uri" and s.extra != "two-hosts":
         return {"dsn": _libpq_uri(pairs), "env": env}
     if s.form == "keywords" or doubled:
         return {"dsn": " ".join(f"{k}={_keyword_value(v)}" for k, v in pairs), "env": env}
@@ -109,7 +122,7 @@ def _libpq_uri(pairs: list[tuple[str, str]]) -> str:
     rest = [(k, v) for k, v in pairs if k not in ("host", "port", "user", "dbname")]
     if "user" not in options:
         return f"postgresql://?{_query(rest)}"
-    place = f"{options['user']}@{options.get('host', '')}:{options['port']}/{options['dbname']}"
+    place = f"{options['user']}@{quote(options.get('host', ''), safe='')}:{options['port']}/{options['dbname']}"
     return f"postgresql://{place}" + (f"?{_query(rest)}" if rest else "")
 
 
@@ -128,6 +141,7 @@ def psycopg2(s: Scenario, t: Target) -> Spelled | None:
 
 def pgjdbc(s: Scenario, t: Target) -> Spelled | None:
     options: dict[str, str] = {"user": t.user}
+    runtime: dict[str, str] = {}
     if s.mode is not None:
         options["sslmode"] = s.mode
     if s.mode_at == "env" or s.store_at == "env" or (s.crl and s.crl_at == "env"):
@@ -138,21 +152,37 @@ def pgjdbc(s: Scenario, t: Target) -> Spelled | None:
     if store is not None:
         options["sslrootcert"] = store
     doubled: list[tuple[str, str]] = []
+    place = f"{s.host}:{t.port}"
     if s.extra == "ssl=true":
         options.pop("sslmode", None)
         options["ssl"] = "true"
-    elif s.extra == "context":
+    elif s.extra == "blind-factory":
         options["sslfactory"] = "org.postgresql.ssl.NonValidatingFactory"
+    elif s.extra == "single-factory" and store is not None:
+        options["sslfactory"] = "org.postgresql.ssl.SingleCertValidatingFactory"
+        options["sslfactoryarg"] = f"file:{store}"
+    elif s.extra == "java-factory":
+        options["sslfactory"] = "org.postgresql.ssl.DefaultJavaSSLFactory"
+        java_store = t.material.java_store_path(s.store, s.chain) if s.store is not None else None
+        if s.store is not None and java_store is None:
+            return None
+        if java_store is not None:
+            runtime["javax.net.ssl.trustStore"] = str(java_store)
+            runtime["javax.net.ssl.trustStorePassword"] = JAVA_PASSWORD
+            runtime["javax.net.ssl.trustStoreType"] = "PKCS12"
     elif s.extra == "twice":
         doubled = [("sslmode", "disable")]
     elif s.extra in ("system", "system-file"):
         options["sslrootcert"] = "system"
+    elif s.extra == "two-hosts" and s.form != "settings":
+        place = f"{_OTHER_HOST}:{t.port},{place}"
     elif s.extra is not None:
         return None
+    more: Spelled = {"env": {}, "runtime": runtime} if runtime else {"env": {}}
     if s.form == "settings" and not doubled:
-        return {"settings": {"host": s.host, "port": str(t.port), "database": t.database, **options}, "env": {}}
+        return more | {"settings": {"host": s.host, "port": str(t.port), "database": t.database, **options}}
     query = _query(doubled + list(options.items()))
-    return {"dsn": f"jdbc:postgresql://{s.host}:{t.port}/{t.database}?{query}", "env": {}}
+    return more | {"dsn": f"jdbc:postgresql://{place}/{t.database}?{query}"}
 
 
 # ── drivers of Python with a TLS of their own ────────────────────────────────────────────────────
@@ -442,7 +472,7 @@ def psqlodbc(s: Scenario, t: Target) -> Spelled | None:
 
 def go(s: Scenario, t: Target) -> Spelled | None:
     """lib/pq and pgx read libpq's words, their own way."""
-    if s.extra in ("hostaddr", "hostaddr-only", "no-sni", "tls-1.2", "service", "context") or (s.crl_at == "env" and s.crl):
+    if s.extra not in (None, "ssl=true", "system", "system-file", "direct", "twice") or (s.crl_at == "env" and s.crl):
         return None
     pairs: list[tuple[str, str]] = []
     env: dict[str, str] = {}

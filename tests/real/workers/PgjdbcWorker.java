@@ -23,7 +23,8 @@ public class PgjdbcWorker {
         String version = org.postgresql.Driver.class.getPackage().getImplementationVersion();
         if (arguments.length > 0) version = arguments[0];
         answers.println("{\"driver\": \"pgjdbc\", \"driver_version\": " + quote(version)
-            + ", \"runtime\": {\"java\": " + quote(System.getProperty("java.version")) + "}}");
+            + ", \"runtime\": {\"java\": " + quote(System.getProperty("java.version"))
+            + ", \"cacerts\": " + quote(System.getProperty("java.home") + "/lib/security/cacerts") + "}}");
         BufferedReader cases = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = cases.readLine()) != null; ) {
             Map<String, Object> one = new Reader(line).object();

@@ -1,0 +1,174 @@
+"""reroot reads what Python's drivers are given as they themselves read it, errors included."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reroot.drivers import asyncpg, find
+from reroot.errors import SettingsError
+from reroot.lab.postgres import clean_environment
+from reroot.model import Given, Secret, Setting
+from tests.real.clients import CACHE
+
+HERE = Path(__file__).parent
+FOLDERS = (CACHE, CACHE.parent / "drivers")
+HOME = "/nonexistent/home"
+
+
+@lru_cache(maxsize=1)
+def interpreters() -> dict[str, str]:
+    """asyncpg's version, or ``sqlalchemy`` → an interpreter that has it."""
+    found: dict[str, str] = {}
+    for folder in (p for f in FOLDERS if f.exists() for p in sorted(f.iterdir())):
+        program = folder / "bin" / "python"
+        for package, name in (("asyncpg", "asyncpg-"), ("sqlalchemy", "sqlalchemy-")):
+            for info in folder.glob(f"lib/python3*/site-packages/{package}-*.dist-info"):
+                version = ".".join(info.name.removesuffix(".dist-info").split("-")[1].split(".")[:2])
+                found.setdefault(name + version, str(program))
+    return found
+
+
+ASYNCPG = sorted(name.removeprefix("asyncpg-") for name in interpreters() if name.startswith("asyncpg"))
+
+
+def ask(program: str, what: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    lines = "".join(json.dumps(q) + "\n" for q in questions)
+    done = subprocess.run(
+        [program, str(HERE / "python_parsers.py"), what],
+        input=lines,
+        capture_output=True,
+        text=True,
+        env=clean_environment({"HOME": HOME, "USER": "me", "LOGNAME": "me", "PYTHONWARNINGS": "ignore"}),
+        timeout=300,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def python_of(version: str) -> str:
+    return Path(interpreters()[f"asyncpg-{version}"]).parent.parent.joinpath("pyvenv.cfg").read_text().partition("version = ")[2][:4]
+
+
+def plain(setting: Setting) -> str:
+    return setting.value.reveal() if isinstance(setting.value, Secret) else setting.value
+
+
+# ── asyncpg ──────────────────────────────────────────────────────────────────────────────────────
+
+PICKED = [
+    "postgresql://", "postgres://", "postgresql:///", "postgresql://h", "postgresql://h/", "postgresql://h/db", "http://h/db",
+    "host=h", "postgresql:h", "POSTGRESQL://h/db", "postgresql://u@h", "postgresql://u:p@h", "postgresql://:p@h",
+    "postgresql://u%40:p%3A@h", "postgresql://u@x@h/db", "postgresql://u:p:q@h/db", "postgresql://h:1", "postgresql://h:",
+    "postgresql://h:x", "postgresql://h:99999", "postgresql://h:1,i:2/db", "postgresql://h,i/db", "postgresql://h,i:2/db",
+    "postgresql://,/db", "postgresql://h,/db", "postgresql://[::1]/db", "postgresql://[::1]:1/db", "postgresql://[::1/db",
+    "postgresql://[]/db", "postgresql://[::1]x/db", "postgresql://%2Ftmp/db", "postgresql:///db?host=/tmp",
+    "postgresql:///db?host=h", "postgresql:///db?host=h:1,i:2", "postgresql:///db?host=h,i&port=1,2", "postgresql:///?port=1,2",
+    "postgresql://h/db?port=5", "postgresql://h:1/db?port=5", "postgresql:///db?host=h&port=5", "postgresql:///db?port=x",
+    "postgresql://h/db?host=i", "postgresql://h/d%20b", "postgresql://h/db?dbname=x", "postgresql://h?dbname=x&database=y",
+    "postgresql://h?user=u&password=p", "postgresql://u@h?user=v",
+    *(f"postgresql://h/db?sslmode={m}" for m in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full", "verify_full",
+      "Require", "no-verify", "", "parse", "__class__", "require%20", "require&sslmode=disable", "verify%2Dfull")),
+    "postgresql://h/db?ssl=true", "postgresql://h/db?sslmode", "postgresql://h/db?sslmode=a=b", "postgresql://h/db?&&",
+    "postgresql://h/db?=x", "postgresql://h/db?a=1&b=2", "postgresql://h/db?sslmode=require;x=1", "postgresql://h/db#frag?x=1",
+    "postgresql://h/db?sslrootcert=/x", "postgresql://h/db?sslmode=require&sslrootcert=/nonexistent",
+    "postgresql://h/db?sslmode=verify-full&sslrootcert=", "postgresql://h/db?ssl_min_protocol_version=TLSv1.3",
+    "postgresql://h/db?ssl_max_protocol_version=TLSv1.9", "postgresql://h/db?ssl_max_protocol_version=SSLv3",
+    "postgresql://h/db?target_session_attrs=any", "postgresql://h/db?target_session_attrs=x",
+    "postgresql://h/db?target_session_attrs=read-write", "postgresql://h/db?gsslib=x", "postgresql://h/db?krbsrvname=x",
+    "postgresql://h/db?sslnegotiation=direct", "postgresql://h/db?sslnegotiation=direct&sslmode=require",
+    "postgresql://h/db?sslnegotiation=x", "postgresql://h/db?service=x", "postgresql://h/db?passfile=/x",
+    "postgresql:///db?host=/tmp&sslmode=require", "postgresql:///db?sslmode=disable", "postgresql:///db?sslmode=prefer",
+    "postgresql://h /db", " postgresql://h/db", "postgresql://h/db ", "postgresql://hö/dü?application_name=ß",
+    "postgresql://h/db?application_name=%zz", "postgresql://h\n/db", "postgresql://h:1_0/db", "postgresql://h: 1/db",
+    "postgresql://h\u2100/db", "postgresql://[h]/db", "postgresql://[v1.x]/db", "postgresql://u:p[@h/db",
+]  # fmt: skip
+PIECES = [
+    "h", "i", ",", ":", ":1", ":2", "@", "u:p@", "/", "/db", "?", "&", "=", "sslmode=", "require", "verify-full", "prefer", "disable",
+    "host=", "port=", "1,2", "%2F", "%20", "%", "[::1]", "[", "]", "#", ";", "sslrootcert=/x", "ssl=true", "user=", "password=", "dbname=x",
+    "target_session_attrs=any", "sslnegotiation=direct", "+", "ö", "\t", "application_name=a",
+]  # fmt: skip
+
+
+def shuffled(count: int, heads: tuple[str, ...], pieces: list[str]) -> list[str]:
+    chance = random.Random(20271123)
+    return [chance.choice(heads) + "".join(chance.choices(pieces, k=chance.randint(1, 8))) for _ in range(count)]
+
+
+def questions() -> list[dict[str, Any]]:
+    asked: list[dict[str, Any]] = [{"text": text} for text in PICKED]
+    asked += [{"text": t} for t in shuffled(1500, ("postgresql://", "postgresql://h/db?", "postgres://h", "postgresql://h,i"), PIECES)]
+    for env in (
+        {"PGSSLMODE": "require"}, {"PGSSLMODE": "x"}, {"PGHOST": "a,b"}, {"PGHOST": "a:1"}, {"PGHOST": "a", "PGPORT": "7"},
+        {"PGHOST": "a,b", "PGPORT": "7,8"}, {"PGPORT": "x"}, {"PGPORT": "1,2"}, {"PGUSER": "e", "PGDATABASE": "f"}, {"PGUSER": ""},
+        {"PGSSLROOTCERT": ""}, {"PGSSLMINPROTOCOLVERSION": "TLSv1.3"}, {"PGSSLNEGOTIATION": "direct"}, {"PGSSLMODE": ""},
+        {"PGTARGETSESSIONATTRS": "x"}, {"PGGSSLIB": "sspi"},
+    ):  # fmt: skip
+        asked += [{"text": t, "env": env} for t in (None, "postgresql://", "postgresql://h/db", "postgresql://h,i/db?sslmode=allow")]
+    for more in ({"ssl": True}, {"ssl": False}, {"ssl": "verify_full"}, {"host": "a"}, {"host": ["a", "b"]}, {"host": ["a", "b"], "port": [1, 2]},
+                 {"port": 7}, {"port": "8"}, {"host": "/tmp"}, {"host": "/tmp", "ssl": "require"}, {"user": "k", "database": "l"}):  # fmt: skip
+        asked += [{"text": t, **more} for t in (None, "postgresql://h/db?sslmode=prefer", "postgresql://u@h:9,i/db", "postgresql:///?host=/run")]
+    return asked
+
+
+def ours(version: str, question: dict[str, Any]) -> dict[str, Any]:
+    options = {k: v for k, v in question.items() if k not in ("text", "env")}
+    env = {"HOME": HOME, **question.get("env", {})}
+    given = Given("asyncpg", version, {"python": "3.11.7", "openssl": "3.0.19"}, question["text"], options, env, HOME)
+    try:
+        settings = asyncpg.read(given)
+        policy = asyncpg.policy(given, settings)
+    except SettingsError as error:
+        return {"error": error.message}
+    if policy.refused is not None:
+        return {"error": policy.refused.text}
+    return {
+        "addresses": [e.host if e.is_unix_socket else [e.host, int(e.port)] for e in settings.endpoints],
+        "user": plain(settings.values["user"]) if "user" in settings.values else None,
+        "database": plain(settings.values["database"]) if "database" in settings.values else None,
+        "password": plain(settings.values["password"]) if "password" in settings.values else None,
+        "unknown": dict(settings.unknown),
+        "mode": settings.get("sslmode").replace("-", "_") or None,
+        "chain": policy.chain,
+        "names": bool(policy.names),
+    }
+
+
+def disagreements(version: str, theirs: dict[str, Any], mine: dict[str, Any]) -> list[str]:
+    if "error" in theirs or "error" in mine:
+        return [] if ("error" in theirs) == ("error" in mine) else ["error"]
+    theirs = dict(theirs)
+    if theirs["user"] == "me" or not mine["user"]:
+        mine["user"] = theirs["user"]
+    if mine["database"] is None:
+        mine["database"] = theirs["user"]
+    compared = ["addresses", "user", "database", "password", "unknown", "chain", "names"]
+    if theirs["mode"] is not None and mine["mode"] is not None:
+        compared.append("mode")
+    return [name for name in compared if theirs[name] != mine[name]]
+
+
+def test_an_asyncpg_is_at_hand():
+    if not ASYNCPG:
+        pytest.skip("asyncpg is not installed in .cache/clients, so nothing was compared")
+    assert len(questions()) > 300
+
+
+@pytest.mark.parametrize("version", ASYNCPG)
+def test_dsns_are_read_as_asyncpg_reads_them(version):
+    asked = questions()
+    theirs = ask(interpreters()[f"asyncpg-{version}"], "asyncpg", asked)
+    wrong = []
+    for question, their in zip(asked, theirs, strict=True):
+        mine = ours(version, question)
+        found = disagreements(version, their, mine)
+        # urllib itself reads brackets differently from one Python to the next.
+        if found and not (set("[]") & set(str(question["text"])) and python_of(version) != python_of("0.32")):
+            wrong.append((question, found, their, mine))
+    assert not wrong, f"{len(wrong)} of {len(asked)}: " + "\n".join(map(str, wrong[:12]))
