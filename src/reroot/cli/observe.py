@@ -191,7 +191,7 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[M
     failures: dict[tuple[str, str, str], int] = {}
     for m in missed:
         failures[m.server, m.why, m.hint] = failures.get((m.server, m.why, m.hint), 0) + 1
-    parts += [f"{server}: {why} ({n} times)\nhint: {hint}" for (server, why, hint), n in failures.items()]
+    parts += [f"{server}: {why} (at {n} looks)\nhint: {hint}" for (server, why, hint), n in failures.items()]
     ways: dict[str, int] = {}
     for (who, how), tally in folded.tallies.items():
         ways[_encryption(who, how)] = ways.get(_encryption(who, how), 0) + tally.sessions
@@ -206,6 +206,8 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[M
 
 
 def _line(who: Identity, how: How, tally: Tally, known: Enforcement | None) -> tuple[str, ...]:
+    from ..collect.sessions import LOCAL
+
     taken = known.takes(who)[0] if known else None
     application = who.application or ("–" if who.kind == "client backend" else who.kind)
     return (
@@ -218,5 +220,5 @@ def _line(who: Identity, how: How, tally: Tally, known: Enforcement | None) -> t
         how.cipher or "–",
         str(tally.sessions),
         tally.last_seen.strftime("%H:%M:%S"),
-        taken.value if taken else "?",
+        taken.value if taken else "–" if who.address == LOCAL else "?",
     )

@@ -8,7 +8,7 @@ Source: ``src/backend/utils/adt/pgstatfuncs.c``, PostgreSQL 11 to 18.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.adapt import Loader
 
-AUTHENTICATION = 60.0
-"""Seconds after which a session that has begun is visible at the latest (``authentication_timeout``'s default)."""
+AUTHENTICATION = timedelta(seconds=60)
+"""After this a session that has begun is visible at the latest (``authentication_timeout``'s default)."""
 
 SETTINGS = {
     "application_name": "reroot observe",
@@ -29,10 +29,12 @@ SETTINGS = {
     "lock_timeout": "1s",
     "idle_session_timeout": "0",
     "default_transaction_read_only": "on",
+    "enable_sort": "off",
     "DateStyle": "ISO",
     "TimeZone": "UTC",
 }
-"""Set on our own session; ``idle_session_timeout`` is for servers that would end it between two samples."""
+"""Set on our own session. ``idle_session_timeout`` is for servers that would end it between two samples; without sorting the
+planner groups by hash, which it would not on its own, since it takes the function for one that returns few rows."""
 
 SET = """
 select set_config(s.name, w.value, false)
@@ -46,16 +48,19 @@ select set_config('client_encoding', case e when 'SQL_ASCII' then e else 'UTF8' 
 PATIENCE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 """A network that swallows everything is noticed after about ten seconds."""
 
-# gss_enc came with PostgreSQL 12; everything else is there since 11. Sessions that our role may not see have no backend_type.
+CLIENTS = frozenset({"client backend", "walsender"})
+"""``backend_type`` of the sessions that somebody connected for; the others are the server's own workers."""
+
+# gss_enc came with PostgreSQL 12; everything else is there since 11. Background processes have no user, and sessions that our role
+# may not see have no backend_type. Comparing that text on the server would cost it a sixth of the whole look.
 SAMPLE = """
-select s.datid, s.usesysid, s.application_name, host(s.client_addr), coalesce(s.client_port, 0) < 0,
-       case when s.ssl then s.sslversion end, case when s.ssl then s.sslcipher end, {gss}, s.backend_type,
-       count(*), min(s.backend_start), max(s.backend_start),
-       array_agg(s.pid) filter (where s.backend_start > clock_timestamp() - make_interval(secs => %s)), clock_timestamp()
+select s.datid, s.usesysid, s.application_name, host(s.client_addr), s.client_port < 0, s.sslversion, s.sslcipher, {gss},
+       s.backend_type, count(*), min(s.backend_start), max(s.backend_start),
+       array_agg(s.pid) filter (where s.backend_start > %s), statement_timestamp()
   from pg_stat_get_activity(null) s
- where s.pid <> pg_backend_pid() and (s.backend_type in ('client backend', 'walsender') or s.backend_type is null)
- group by s.datid, s.usesysid, s.application_name, s.client_addr, coalesce(s.client_port, 0) < 0,
-          case when s.ssl then s.sslversion end, case when s.ssl then s.sslcipher end, {gss}, s.backend_type
+ where s.usesysid is not null and s.pid <> pg_backend_pid()
+ group by s.datid, s.usesysid, s.application_name, s.client_addr, s.client_port < 0, s.sslversion, s.sslcipher, {gss},
+          s.backend_type
 """
 
 
@@ -108,6 +113,8 @@ class Backend:
             self.connection.execute(SET, (list(SETTINGS), list(SETTINGS.values())), prepare=False)
         except psycopg.Error as error:
             raise self.unreachable(error) from None
+        # Sessions that began before this are old at the first look; a minute more than at later ones, so that none falls between.
+        self.began: datetime = self.ask("select statement_timestamp() - interval '60 s'")[0][0]
         self.query = SAMPLE.format(gss="s.gss_enc" if self.version >= 120000 else "false")
 
     def close(self) -> None:
@@ -127,14 +134,16 @@ class Backend:
 
     def sample(self) -> Sample:
         """Who is connected now."""
-        since = self.last
-        window = AUTHENTICATION + (AUTHENTICATION if since is None else (datetime.now(UTC) - since).total_seconds())
-        rows = self.ask(self.query, (window,), prepare=True)
-        at = rows[0][13] if rows else self.ask("select clock_timestamp()")[0][0]
+        is_first = self.last is None
+        since = (self.last or self.began) - AUTHENTICATION
+        rows = self.ask(self.query, (since,), prepare=True)
+        at = rows[0][13] if rows else self.ask("select statement_timestamp()")[0][0]
         seen, recent, hidden = [], {}, 0
         for database, user, application, address, is_local, protocol, cipher, gss, kind, n, oldest, newest, fresh, _ in rows:
             if kind is None:
                 hidden += n
+                continue
+            if kind not in CLIENTS:
                 continue
             identity = Identity(
                 self.source.name,
@@ -147,9 +156,9 @@ class Backend:
             how = How(protocol or "", cipher or "", bool(gss))
             pids = frozenset(fresh or ())
             recent[identity, how] = pids
-            begun = n if since is None else len(pids - self.recent.get((identity, how), frozenset()))
+            begun = n if is_first else len(pids - self.recent.get((identity, how), frozenset()))
             seen.append(Session(identity, how, n, begun, oldest, newest))
-        self.recent, self.last = recent, datetime.now(UTC)
+        self.recent, self.last = recent, at
         return Sample(self.source.name, at, tuple(seen), hidden)
 
     def name(self, catalogue: str, oid: int | None) -> str:

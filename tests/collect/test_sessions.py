@@ -1,0 +1,288 @@
+"""Who connects how is told as the server knows it; our own sessions are not in it, and what is hidden is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reroot.collect._backend import Backend
+from reroot.collect._enforcement import enforcement
+from reroot.collect.sessions import (
+    Enforcement,
+    Folded,
+    How,
+    Identity,
+    Missed,
+    Sample,
+    Session,
+    Source,
+    observe,
+    to_evidence,
+)
+from reroot.errors import InputError, ReachError
+from reroot.lab import ca
+from reroot.lab.postgres import Installation, Postgres, installations
+from reroot.model import Accepts
+
+ROOT = ca.root("session root")
+LEAF = ca.leaf(ROOT, "127.0.0.1")
+PAIR = (ca.bundle(LEAF, ROOT), LEAF.key_pem)
+
+
+@pytest.fixture(scope="module", params=installations(), ids=lambda i: f"postgresql-{i.major}")
+def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    installation: Installation = request.param
+    with Postgres(PAIR, installation=installation) as running:
+        with psycopg.connect(at(running), autocommit=True) as admin:
+            admin.execute("create role watcher login in role pg_monitor; create role stranger login")
+            admin.execute("create database app")
+        yield running
+
+
+def at(server: Postgres, **options: object) -> str:
+    given = {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": "postgres"} | options
+    return psycopg.conninfo.make_conninfo("", **given)
+
+
+@pytest.fixture
+def clients(server: Postgres) -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def connect(clients: ExitStack, server: Postgres, **options: object) -> psycopg.Connection:
+    return clients.enter_context(psycopg.connect(at(server, **options)))
+
+
+def watching(server: Postgres, clients: ExitStack, **options: object) -> Backend:
+    backend = Backend(Source(at(server, user="watcher", **options)))
+    clients.callback(backend.close)
+    return backend
+
+
+def ways(sample: Sample) -> dict[tuple[str, str, str, str], tuple[str, int, int]]:
+    return {
+        (s.identity.user, s.identity.database, s.identity.application, s.identity.address): (s.how.encryption, s.open, s.begun)
+        for s in sample.sessions
+        if s.identity.application
+    }
+
+
+# ── one look ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sessions_are_told_by_who_and_how(server, clients):
+    for _ in range(2):
+        connect(clients, server, dbname="app", application_name="orders", sslmode="require")
+    connect(clients, server, application_name="nightly", sslmode="disable")
+    connect(clients, server, application_name="admin", host=str(server.folder))
+    sample = watching(server, clients).sample()
+    assert ways(sample) == {
+        ("postgres", "app", "orders", "127.0.0.1"): ("tls", 2, 2),
+        ("postgres", "postgres", "nightly", "127.0.0.1"): ("plaintext", 1, 1),
+        ("postgres", "postgres", "admin", "local"): ("plaintext", 1, 1),
+    }
+    (tls,) = {s.how for s in sample.sessions if s.how.encryption == "tls"}
+    assert tls.protocol == "TLSv1.3"
+    assert tls.cipher.startswith("TLS_")
+    assert sample.hidden == 0
+
+
+def test_a_session_is_counted_as_begun_once_and_another_one_after_it_too(server, clients):
+    connect(clients, server, application_name="twice")
+    watch = watching(server, clients)
+    who = ("postgres", "postgres", "twice", "127.0.0.1")
+    assert ways(watch.sample())[who] == ("tls", 1, 1)
+    assert ways(watch.sample())[who] == ("tls", 1, 0)
+    connect(clients, server, application_name="twice")
+    assert ways(watch.sample())[who] == ("tls", 2, 1)
+    assert ways(watch.sample())[who] == ("tls", 2, 0)
+
+
+def test_a_user_without_the_right_is_told_how_much_is_hidden(server, clients):
+    connect(clients, server, application_name="orders")
+    backend = Backend(Source(at(server, user="stranger")))
+    clients.callback(backend.close)
+    sample = backend.sample()
+    assert sample.hidden >= 1
+    assert sample.sessions == ()
+
+
+def test_a_database_that_is_made_while_we_watch_gets_its_name(server, clients):
+    watch = watching(server, clients)
+    watch.sample()
+    with psycopg.connect(at(server), autocommit=True) as admin:
+        admin.execute("create database late")
+    late = connect(clients, server, dbname="late", application_name="late")
+    assert [s.identity.database for s in watch.sample().sessions if s.identity.application == "late"] == ["late"]
+    late.close()
+
+
+def test_names_that_are_no_utf_8_are_shown_as_escapes(server, clients):
+    with psycopg.connect(at(server), autocommit=True) as admin:
+        admin.execute("create database ascii template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'")
+    with psycopg.connect(at(server, dbname="ascii", client_encoding="LATIN1"), autocommit=True) as odd:
+        odd.execute('create role "m\xfcller"')
+        try:
+            assert "m\\xfcller" in _roles(watching(server, clients, dbname="ascii"))
+            assert "m\\xfcller" in _roles(watching(server, clients))
+        finally:
+            odd.execute('drop role "m\xfcller"')
+
+
+def _roles(watch: Backend) -> list[str]:
+    return [name for _, name in watch.ask("select oid, rolname from pg_roles")]
+
+
+def test_our_own_session_reads_only_and_gives_up_by_itself(server, clients):
+    watch = watching(server, clients)
+    settings = dict(watch.ask("select name, setting from pg_settings"))
+    assert settings["default_transaction_read_only"] == "on"
+    assert settings["statement_timeout"] == "2000"
+    with pytest.raises(ReachError, match="statement timeout"):
+        watch.ask("select pg_sleep(60)")
+
+
+# ── many looks ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_is_looked_at_again_and_again_and_the_source_ends(server, clients):
+    connect(clients, server, application_name="again")
+    seen = list(observe([Source(at(server, user="watcher"))], every=0.1, lasting=0.35))
+    assert isinstance(seen[0], Enforcement)
+    samples = [s for s in seen if isinstance(s, Sample)]
+    assert 2 <= len(samples) <= 4
+    folded = Folded(samples)
+    (who,) = (w for w in folded.identities if w.application == "again")
+    (tally,) = folded.ways(who).values()
+    assert (tally.sessions, tally.samples, tally.most) == (1, len(samples), 1)
+    assert [n for _, n in tally.hours] == [1]
+
+
+def test_a_server_that_is_not_there_is_told_and_holds_up_nobody(server):
+    seen = list(observe([Source("host=127.0.0.1 port=1"), Source(at(server))]))
+    (missed,) = (s for s in seen if isinstance(s, Missed))
+    assert missed.server == "127.0.0.1:1"
+    assert "refused" in missed.why
+    assert missed.hint
+    assert [type(s) for s in seen if not isinstance(s, Missed)] == [Enforcement, Sample]
+
+
+def test_a_server_that_restarts_is_missed_and_watched_again():
+    with Postgres(PAIR) as server:
+        looks = observe([Source(at(server))], every=0.1, lasting=60)
+        assert isinstance(next(looks), Enforcement)
+        assert isinstance(next(looks), Sample)
+        server.restart()
+        kinds = []
+        for seen in looks:
+            kinds.append(type(seen))
+            if Missed in kinds and kinds[-2:] == [Enforcement, Sample]:
+                break
+        looks.close()
+    assert kinds.index(Missed) < kinds.index(Enforcement)
+
+
+def test_a_wrong_password_is_named_and_not_shown(server):
+    with Postgres(PAIR, "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n") as guarded:
+        (missed,) = observe([Source(at(guarded, password="hunter2"))])
+    assert isinstance(missed, Missed)
+    assert "password authentication failed" in missed.why
+    assert "hunter2" not in repr(missed)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    ["host=db passwordhunter2", "postgresql://u:hunter2@[db/x", "host=db password='hunter2", "postgresql://u:p@h/d?hunter2=1"],
+)
+def test_a_connection_string_that_cannot_be_read_is_not_repeated(dsn):
+    with pytest.raises(InputError) as caught:
+        Source(dsn)
+    assert "hunter2" not in str(caught.value) + caught.value.hint
+
+
+def test_a_source_is_shown_without_its_password():
+    source = Source("postgresql://u:hunter2@db.example.com:6432/d")
+    assert "hunter2" not in repr(source) + str(vars(source))
+    assert source.name == "db.example.com:6432"
+    assert source.without_password("bad\n hunter2") == "bad ***"
+
+
+# ── whether TLS is insisted on ───────────────────────────────────────────────────────────────────
+
+
+def test_without_the_right_to_read_the_rules_the_answer_is_unknown_with_its_reason(server, clients):
+    known = enforcement(watching(server, clients))
+    assert known.everyone is None
+    assert "permission denied" in known.why
+    assert known.takes(Identity("s", "d", "u", "", "127.0.0.1"))[0] is None
+
+
+def test_a_server_without_tls_is_told():
+    with Postgres(accepts=Accepts.NO_TLS) as plain:
+        backend = Backend(Source(at(plain)))
+        assert enforcement(backend).everyone is Accepts.NO_TLS
+        backend.close()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", Accepts.HOSTSSL), ("on", Accepts.HOSTSSL), ("0", Accepts.HOST)])
+def test_where_rds_says_it_the_setting_counts(value, expected):
+    with Postgres(PAIR, settings={"rds.force_ssl": value}) as server:
+        backend = Backend(Source(at(server)))
+        known = enforcement(backend)
+        backend.close()
+    assert (known.source, known.everyone) == ("rds.force_ssl", expected)
+
+
+# ── folding ──────────────────────────────────────────────────────────────────────────────────────
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SAMPLES = st.lists(
+    st.builds(
+        lambda server, minutes, sessions, hidden: Sample(
+            server,
+            NOON + timedelta(minutes=minutes),
+            tuple(
+                Session(Identity(server, "d", user, "a", "h"), How(protocol), n, begun, NOON, NOON + timedelta(minutes=later))
+                for (user, protocol), (n, begun, later) in sessions.items()
+            ),
+            hidden,
+        ),
+        st.sampled_from(["one", "two"]),
+        st.integers(0, 300),
+        st.dictionaries(
+            st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["", "TLSv1.3"])),
+            st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9)),
+            max_size=4,
+        ),
+        st.integers(0, 3),
+    ),
+    max_size=12,
+)
+
+
+@given(SAMPLES, st.randoms())
+def test_a_fold_does_not_mind_the_order_and_loses_nothing(samples, random):
+    folded = Folded(samples)
+    shuffled = list(samples)
+    random.shuffle(shuffled)
+    again = Folded(shuffled)
+    assert (folded.tallies, folded.windows) == (again.tallies, again.windows)
+    assert sum(t.sessions for t in folded.tallies.values()) == sum(s.begun for sample in samples for s in sample.sessions)
+    assert sum(n for t in folded.tallies.values() for _, n in t.hours) == sum(t.sessions for t in folded.tallies.values())
+    assert sum(w.samples for w in folded.windows.values()) == len(samples)
+
+
+def test_evidence_says_how_and_what_the_server_takes():
+    who, local = Identity("one", "d", "ann", "a", "10.0.0.1"), Identity("one", "d", "ann", "a", "local")
+    sample = Sample("one", NOON, (Session(who, How("TLSv1.3", "X"), 2, 2, NOON, NOON), Session(local, How(), 1, 1, NOON, NOON)))
+    first, second = to_evidence(Folded([sample]), {"one": Enforcement("one", "rds.force_ssl", Accepts.HOSTSSL)})
+    assert (first.kind, first.subject, first.seen_at) == ("session", "ann@d from 10.0.0.1 on one", NOON)
+    assert (first.facts["encryption"], first.facts["sessions"], first.facts["accepts"]) == ("tls", 2, "hostssl")
+    assert second.facts["encryption"] == "local"
