@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import readers, truststores
-from ..errors import GateClosed, TrustStoreError
+from ..errors import GateClosed, RerootError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from ..truststores import Change as Wanted
@@ -24,7 +25,7 @@ from ._trustmanaged import managed
 from ._trustplace import Look, Place, locked, place
 from ._trustwrite import Overtaken, drop, replace
 
-__all__ = ["Change", "Journal", "add_root", "recover", "remove_root", "undo"]
+__all__ = ["Change", "Journal", "add_root", "many", "recover", "remove_root", "undo"]
 
 TRIES = 3
 """How often a file is read anew when somebody else wrote it in between."""
@@ -347,3 +348,31 @@ def recover(journal: Journal | None = None) -> tuple[str, ...]:
             strangers.append(intent.path)
         book.end("dropped", intent)
     return tuple(strangers)
+
+
+# ── many files ───────────────────────────────────────────────────────────────────────────────────
+
+WORKERS = 8
+"""Files changed side by side: a change mostly waits for the disk."""
+
+
+def many(
+    paths: Sequence[str], one: Callable[[str, Journal], Change], *, execute: bool, journal: Journal | None = None
+) -> list[tuple[str, Change | None, RerootError | None]]:
+    """*one* for every path, in order; an error of one file leaves the others alone. Begun changes are recovered first."""
+    book = journal or Journal()
+    if execute:
+        recover(book)
+
+    def run(path: str) -> tuple[str, Change | None, RerootError | None]:
+        try:
+            return path, one(path, book), None
+        except RerootError as error:
+            error.where = error.where or path
+            return path, None, error
+
+    unique = list(dict.fromkeys(paths))
+    if len(unique) < WORKERS:
+        return [run(path) for path in unique]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(run, unique))

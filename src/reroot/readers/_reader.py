@@ -46,12 +46,13 @@ class Question:
 class Reader:
     """A TLS stack's way to load roots. ``proven`` names the versions whose loader was run against the same bytes.
 
-    ``source`` says where the rules come from. ``takes`` names the values of ``store_type`` that it knows.
+    ``source`` says where the rules come from. ``stack`` names the path-building rules that the same program follows. ``takes`` names the values of ``store_type`` that it knows.
     """
 
     title: str
     read: Callable[[Question], Anchors]
     source: str
+    stack: str = ""
     proven: tuple[str, ...] = ()
     takes: tuple[str, ...] = ("PEM",)
 

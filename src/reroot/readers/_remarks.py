@@ -11,7 +11,7 @@ from ._reader import Problem
 
 
 def remarks(anchors: Iterable[Certificate], when: datetime) -> tuple[Problem, ...]:
-    """``expired``, ``not-yet-valid``, ``twin-subject``, ``same-key``, ``intermediate-anchor``, ``leaf-anchor``, ``unreadable``."""
+    """Codes: expired, not-yet-valid, twin-subject, same-key, intermediate-anchor, leaf-anchor, unreadable."""
     found: list[Problem] = []
     subjects: dict[bytes, list[Certificate]] = defaultdict(list)
     for certificate in anchors:

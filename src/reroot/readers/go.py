@@ -58,5 +58,6 @@ READER = Reader(
     title="Go: x509.CertPool.AppendCertsFromPEM",
     read=anchors,
     source="go/src/crypto/x509/cert_pool.go, go/src/encoding/pem/pem.go",
+    stack="go",
     proven=("1.19",),
 )

@@ -215,6 +215,7 @@ READER = Reader(
     title="Java: javax.net.ssl.trustStore, and CertificateFactory for PEM",
     read=anchors,
     source="jdk JavaKeyStore.java, PKCS12KeyStore.java, KeyStoreDelegator.java, X509Factory.java, TrustStoreUtil.java",
+    stack="java",
     proven=("17",),
     takes=("PKCS12", "JKS", "JCEKS", "PEM"),
 )

@@ -22,5 +22,6 @@ READER = Reader(
     title="keytool -importcert",
     read=anchors,
     source="jdk sun/security/tools/keytool/Main.java addTrustedCert",
+    stack="java",
     proven=("17",),
 )

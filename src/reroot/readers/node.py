@@ -30,5 +30,6 @@ READER = Reader(
     title="Node.js: the ca option of TLS",
     read=anchors,
     source="node src/crypto/crypto_context.cc SecureContext::AddCACert",
+    stack="openssl",
     proven=("20",),
 )

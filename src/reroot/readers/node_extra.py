@@ -27,5 +27,6 @@ READER = Reader(
     title="Node.js: NODE_EXTRA_CA_CERTS",
     read=anchors,
     source="node src/crypto/crypto_context.cc AddCertsFromFile",
+    stack="openssl",
     proven=("20",),
 )

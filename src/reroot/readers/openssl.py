@@ -92,5 +92,6 @@ READER = Reader(
     title="OpenSSL: SSL_CTX_load_verify_locations(file)",
     read=anchors,
     source="openssl crypto/x509/by_file.c X509_load_cert_crl_file_ex, crypto/pem/pem_info.c PEM_X509_INFO_read_bio_ex",
+    stack="openssl",
     proven=("1.1.1", "3.0", "3.5"),
 )

@@ -58,6 +58,7 @@ READER = Reader(
     title="Python ssl: SSLContext.load_verify_locations",
     read=anchors,
     source="CPython Modules/_ssl.c load_verify_locations, _add_ca_certs",
+    stack="openssl",
     proven=("3.11",),
     takes=("PEM", "CADATA", "DER"),
 )

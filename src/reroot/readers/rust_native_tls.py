@@ -29,4 +29,5 @@ READER = Reader(
     title="Rust native-tls: Certificate::from_pem",
     read=anchors,
     source="rust-native-tls 0.2 src/imp/openssl.rs; rust-openssl X509::from_pem",
+    stack="openssl",
 )
