@@ -161,15 +161,13 @@ def _go_pattern(pattern: str, host: str) -> bool:
 
 
 def node(leaf: Certificate, host: str) -> bool:
-    """tls.checkServerIdentity: the CN counts only without any SAN of the kinds DNS, IP and URI."""
-    address = _ip(host)
+    """tls.checkServerIdentity: the CN counts where there is no dNSName, whatever else the SAN holds; a trailing dot is dropped."""
+    wanted = host.lower().removesuffix(".")
+    address = _ip(wanted)
     if address is not None:
         return address in leaf.ip_addresses
-    wanted = host.lower().removesuffix(".")
     if leaf.dns_names:
         return any(_node_pattern(name, wanted) for name in leaf.dns_names)
-    if leaf.ip_addresses or leaf.has_uri_names:
-        return False
     return any(_node_pattern(name, wanted) for name in leaf.common_names)
 
 

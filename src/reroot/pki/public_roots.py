@@ -25,8 +25,7 @@ def _hash(name: bytes) -> str:
     return hashlib.sha256(name).hexdigest()[:16]
 
 
-SUBJECTS = frozenset(
-    """
+NAMES = """
     015db22d388e5bd2 026bfa05ef422040 03e7f8944773e7ff 048be86c5b1aa68d 0521984f139df6ed 05deda1f2359a53a 06d99e226e1ff7dc
     08c71f7012dfb9d9 09ef22902622d9f6 0a033f1d89554991 0a958c56db1e6430 0bb1585315ca1b46 0d3d6ea8054385b1 0e3161958856b36c
     10f240f1e34e47ff 1105fa706ae2a5c2 12617e97a74d0cd4 1278c47a15ccadf0 13866160ce9d2033 156f072c19452a9f 18f5afa5f87989b3
@@ -64,5 +63,5 @@ SUBJECTS = frozenset(
     e3e2caec65aa560c e5b3f8018024641e e5b4891bcbe264f0 e64afd528f104d64 e65901f5fcfc65ad e87d86bd7fef7609 e885c0dc1d934482
     eb8182bfc5a21c11 eb91244c664288c6 ed63c1cdb7f3b9c5 f3490c4804ad520d f5d314602bda6a66 f68b480e36604405 f6db2fbd9dd85d92
     f91f2eec8e2ac9de fa0b1987dcd547d4 fa32bd6f3c9b91a5 fd7996d3d652a98a fe10d740f2f93bb4 ffc9a3394968872d
-    """.split()
-)
+"""
+SUBJECTS = frozenset(NAMES.split())
