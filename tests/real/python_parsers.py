@@ -34,8 +34,8 @@ def asyncpg():
             "unknown": found.server_settings or {},
             "mode": None if mode is None else mode.name,
             "tls": bool(found.ssl),
-            "chain": context is not None and context.verify_mode == ssl.CERT_REQUIRED,
-            "names": context is not None and context.check_hostname,
+            "chain": found.ssl is True or (context is not None and context.verify_mode == ssl.CERT_REQUIRED),
+            "names": found.ssl is True or (context is not None and context.check_hostname),
         }
 
     return parse
