@@ -22,7 +22,7 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("mode", r"(^|.*[a-z])ssl_?mode$|^servertlssslmode$|.*tlsmode$|^tlssslmode$"),
         (
             "off",
-            r".*(rejectunauthorized|trustservercertificate|trustall|trustallcertificates|insecureskipverify|sslaccept|sslskipverify|sslinsecure|allowinvalidcert\w*|acceptinvalidcerts?|sslnoverify|sslverify|verifyssl|sslverification|sslvalidate|dangeracceptinvalid\w+)$",
+            r".*(rejectunauthorized|trustservercertificate|trustall|trustallcertificates|insecureskipverify|sslaccept|sslskipverify|sslinsecure|allowinvalidcert\w*|acceptinvalidcerts?|sslnoverify|sslverify|verifyssl|sslverification|sslvalidate|checkhostname|verifymode|verifynone|dangeracceptinvalid\w+)$",
         ),
         ("factory", r"^(sslfactory|sslfactoryarg|sslhostnameverifier|socketfactory|databasesslfactory|sslsocketfactory)$"),
         (
@@ -53,11 +53,16 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+MAKER = re.compile(
+    r"\b(Pool|Client|Sequelize|DataSource|TypeOrm\w*|knex|create_(async_)?engine|create_pool|connect|createConnection|postgres|pgp|HikariConfig|HikariDataSource|PgConn\w*"
+    r"|connection|connections|DATABASES|database|datasource)$",
+)
+"""Calls and sections that make a database's connection, where the file speaks of PostgreSQL."""
 _SQUEEZE = re.compile(r"[\s_\-.:/]")
 
 POSTGRES = re.compile(
     r"postgres|postgis|psycopg|asyncpg|pg8000|npgsql|pgjdbc|libpq|pgbouncer|pgpool|pgadmin|(?<![a-z])pg(?![a-z])|pgx|(?<![a-z])psql|rds\.force_ssl"
-    r"|(?<![a-z])pgsql|jdbc:postgresql|timescale|cockroach|node-postgres|\bpg_|(?<![A-Za-z])PG[A-Z_]|PgPool|PgConnect|PgSsl|PGSimple|redshift|supabase|neon\.tech|\bpg\.|Pg[A-Z]",
+    r"|(?<![a-z])pgsql|jdbc:postgresql|timescale|cockroach|node-postgres|\bpg_|(?<![A-Za-z])PG[A-Z_]|PgPool|PgConnect|PgSsl|PGSimple|redshift|supabase|neon\.tech|\bpg\.|Pg[A-Z]|config/(?:runtime|prod|dev|test|config)\.exs|\bEcto\b",
 )
 STRANGER = re.compile(
     r"redis|mysql|maria|kafka|mongo|elastic|opensearch|ldap|smtp|rabbit|amqp|clickhouse|cassandra|mssql|sqlserver|sql_server|sqlsrv|oracle|(?<![a-z])nginx"

@@ -50,6 +50,8 @@ class Entry:
     plain: bool = True
     refers: tuple[str, ...] = ()
     default: str | None = None
+    exact: bool = True
+    """False when the value is put together from several places, so that its characters have no place of their own."""
 
 
 @dataclass(slots=True)

@@ -70,13 +70,12 @@ def recognise(page: Page, path: str) -> Harvest:
 
 
 def lean_of_file(page: Page, path: str) -> int:
+    """2 when the whole file speaks of PostgreSQL alone, 1 when of others too, 0 when of nothing, -1 when only of others."""
     sample = page.text.text[:300_000]
     ours, theirs = _names.POSTGRES.search(sample), _names.STRANGER.search(sample)
-    if ours and not theirs:
-        return 1
-    if _names.leaning(path) == 1:
-        return 1
-    return 0 if ours else -1 if theirs else 0
+    if _names.leaning(path) == 1 or (ours and not theirs):
+        return 2
+    return 1 if ours else -1 if theirs else 0
 
 
 def _dsns(entry: Entry) -> list[_dsn.Dsn]:
@@ -92,7 +91,7 @@ def _key(page: Page, entry: Entry, is_dsn: bool) -> tuple[int, str]:
     block = entry.block
     blocks = page.blocks
     steps = 0
-    while block > 0 and steps < 6 and _INSIDE.match(_names.squeezed(blocks[block].label.rpartition(" ")[2])):
+    while block > 0 and steps < 6 and _opens_into(page, block):
         block, steps = blocks[block].parent, steps + 1
     block = max(block, 0)
     head, dot, _ = entry.name.rpartition(".")
@@ -100,6 +99,14 @@ def _key(page: Page, entry: Entry, is_dsn: bool) -> tuple[int, str]:
     if blocks[block].kind in ("environment", "file") or ("_" in entry.name and entry.name.isupper()):
         return block, prefix + "|" + ("" if is_dsn and dot else _names.stem(entry.name).rpartition(".")[2])
     return block, prefix
+
+
+def _opens_into(page: Page, block: int) -> bool:
+    """Does a block only hold options of the connection around it?"""
+    here = page.blocks[block]
+    if not here.label and here.kind == "object":
+        return here.parent > 0 and page.blocks[here.parent].kind == "call"
+    return bool(_INSIDE.match(_names.squeezed(here.label.rpartition(" ")[2])))
 
 
 def _merged(groups: dict[tuple[int, str], Group]) -> dict[tuple[int, str], Group]:
@@ -189,18 +196,16 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         plain_name = word.endswith("sslmode") and "ssl_mode" not in entry.name.lower() and "ssl-mode" not in entry.name.lower()
         if value in _names.LIBPQ_MODES or value in ("no-verify", "verify_full", "verify_ca"):
             return plain_name or file_lean >= 0
-        return file_lean >= 0 and (plain_name or file_lean > 0) and (not entry.plain or value in _names.MODES or not value)
+        return file_lean >= 0 and (plain_name or file_lean > 1) and (not entry.plain or value in _names.MODES or not value)
     database = any(_names.DATABASE.search(re.sub(r"[_\-.]", " ", t)) for t in (entry.name, *labels[:3]))
+    maker = any(_names.MAKER.search(label) for label in labels[:5])
     if role in ("roots", "truststore", "factory"):
         named = "rds" in value or "postgres" in value or "pgsql" in value
-        return (
-            named
-            or (file_lean > 0 and (database or page.language not in ("", "shell", "dockerfile", "hcl")))
-            or bool(group.first("mode"))
-        )
+        in_code = page.language not in ("", "shell", "dockerfile", "hcl")
+        return named or (file_lean > 1 and (database or in_code)) or (file_lean > 0 and maker) or bool(group.first("mode"))
     if role == "off":
-        return file_lean > 0 and (database or bool(page.language))
-    return file_lean > 0 and database
+        return (file_lean > 1 and (database or bool(page.language))) or (file_lean > 0 and maker)
+    return (file_lean > 1 and (database or page.language == "other")) or (file_lean > 0 and maker)
 
 
 def _kind_lean(group: Group) -> int:
@@ -260,7 +265,7 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     finding.host = host.value if host and host.plain else ""
     finding.decidable = page.sure and all(e.plain for e in entries)
     finding.refers = tuple(dict.fromkeys(r for e in entries for r in e.refers))
-    finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries}
+    finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries if e.exact}
     return finding
 
 
@@ -290,7 +295,7 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
     factory = dsn.option("sslfactory")
     inside = [e for e in tls if e is not entry]
     labels = page.labels(entry.block)
-    finding = _finding(page, path, entry, entry, labels, "setting", offset=dsn.start)
+    finding = _finding(page, path, entry, entry, labels, "setting", offset=dsn.start if entry.exact else 0)
     finding.form, finding.host = dsn.scheme if dsn.form == "url" else dsn.form, dsn.host
     finding.settings = dsn.tls
     if mode is not None:
@@ -303,10 +308,11 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
     plain = all(o.plain for o in (mode, roots, switch, off, factory) if o is not None) and dsn.closed
     refers = [r for o in (mode, roots, switch, factory) if o is not None for r in _refers(o.value)]
     for name, option in (("mode", mode or switch), ("roots", roots)):
-        if option is not None and "\\" not in page.text.text[entry.start : entry.end][:1]:
+        if option is not None and entry.exact:
             a, b = entry.start + option.start, entry.start + option.end
             finding.spots[name] = Spot(a, b, page.text.place(a)[0])
-    finding.spots["dsn"] = Spot(entry.start + dsn.start, entry.start + dsn.end, finding.line)
+    if entry.exact:
+        finding.spots["dsn"] = Spot(entry.start + dsn.start, entry.start + dsn.end, finding.line)
     if not dsn.closed:
         refers += list(_refers(entry.value))[-1:]
     if inside:

@@ -1,0 +1,444 @@
+"""
+Source code, read through its own grammar: literals, concatenations, environment defaults, option objects, keyword arguments,
+builders. Nothing is run or imported.
+
+Only statements around a telling word are looked at. One table of node types serves every language, since their grammars call
+things alike; where a grammar is not installed, a plain reading of the lines takes its place, and then nothing is decidable.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ._interpolation import look
+from ._reader import MAX_DEPTH, Page
+from ._text import Text
+from ._values import Value, Values
+
+ANCHOR = re.compile(
+    r"""ssl[_\- ]?mode|sslrootcert|rejectUnauthorized|postgres(?:ql)?(?:\+\w{1,20})?://|postgis://|jdbc:(?:\w{1,20}:)?postgresql|r2dbcs?:(?:pool:)?postgresql
+    |["']?\b(?:ssl|tls|dialectOptions|sslOptions|connect_args|ssl_context|sslContext|tlsConfig|TLSConfig)\b["']?\s*(?:[:=(]|=>)
+    |\bdbname=|\bdatabase=|PGSSL|PGHOST|pgsql:|dbi:Pg|ssl[_-]?(?:root|ca)\w*|root_?ca\b|ca_?cert\w*|ca_?file
+    |psycopg\w*\.\w*connect|ConnectionPool\(|create_(?:async_)?engine|create_pool|asyncpg\.connect|pg8000\.\w*connect|aiopg\.
+    |\bnew\s+(?:pg\.)?(?:Pool|Client|Sequelize|DataSource|PrismaPg|Connection)\(|createConnection|\bknex\(|postgres\(|pgp\(|TypeOrmModule|createPool\(
+    |sql\.Open|sqlx\.\w*(?:Connect|Open)|pgx\w*\.\w*(?:Connect|New|ParseConfig)|pq\.\w+|postgres\.(?:Open|New)|gorm\.Open
+    |PG(?:\.|::)\w*[cC]onn|Sequel\.|establish_connection|pg_p?connect|new\s+\\?PDO|django\.db\.backends|dj_database_url|DriverManager\.getConnection|PGSimpleDataSource
+    |NpgsqlConnection|UseNpgsql|SslMode|PgConnectOptions|PgPoolOptions|PgSslMode|tokio_postgres|SslConnector|TlsConnector|setSsl|\.sslMode|\.sslRootCert|PGProperty
+    |rds-ca|rds_ca|global-bundle|rds-combined|BEGIN\ CERT|trustStore|NonValidating|SingleCert|caCertificate|CaCertificate|CACertificateIdentifier|ca_cert_identifier
+    |rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w*|DATABASE_SSL\w*|\w+_SSLMODE|InsecureSkipVerify|CERT_NONE|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
+    |trustServerCertificate|Trust\ Server|root\.crt|ssl_opts|verify_peer|trustAll|PgClient|PgPool|PgConnection
+    |(?:type|dialect|client|driver|adapter|provider|ENGINE)["']?\s*(?:[:=]|=>)\s*["'](?:pg|postgres|postgresql|pgsql|django\.db)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+COMMENTS = frozenset({"comment", "line_comment", "block_comment", "multiline_comment"})
+BODIES = frozenset(
+    "program module source_file block statement_block class_body declaration_list compilation_unit body_statement compound_statement"
+    " constructor_body function_body class_declaration_list statements then do_block block_body switch_body namespace_declaration"
+    " file_scoped_namespace_declaration global_statement interface_body enum_body object_body source".split()
+)
+SCOPES = frozenset(
+    "function_definition function_declaration method_definition method_declaration function_item method arrow_function function_expression"
+    " class_definition class_declaration constructor_declaration singleton_method func_literal class impl_item object_declaration".split()
+)
+PAIRS: dict[str, tuple[str, str]] = {
+    "pair": ("key", "value"),
+    "keyword_argument": ("name", "value"),
+    "default_parameter": ("name", "value"),
+    "typed_default_parameter": ("name", "value"),
+    "keyed_element": ("key", "value"),
+    "element_value_pair": ("key", "value"),
+    "assignment": ("left", "right"),
+    "assignment_expression": ("left", "right"),
+    "assignment_statement": ("left", "right"),
+    "short_var_declaration": ("left", "right"),
+    "augmented_assignment": ("left", "right"),
+    "variable_declarator": ("name", "value"),
+    "const_spec": ("name", "value"),
+    "var_spec": ("name", "value"),
+    "let_declaration": ("pattern", "value"),
+    "const_item": ("name", "value"),
+    "static_item": ("name", "value"),
+    "field_initializer": ("field", "value"),
+    "property_declaration": ("name", "value"),
+    "public_field_definition": ("name", "value"),
+    "array_element_initializer": ("", ""),
+    "value_argument": ("", ""),
+    "argument": ("name", ""),
+    "property_element": ("", "default_value"),
+    "const_element": ("", ""),
+    "enum_assignment": ("name", "value"),
+    "assignment_pattern": ("left", "right"),
+    "required_parameter": ("pattern", "value"),
+}
+CALLS: dict[str, tuple[str, str]] = {
+    "call": ("function", "arguments"),
+    "call_expression": ("function", "arguments"),
+    "new_expression": ("constructor", "arguments"),
+    "method_invocation": ("name", "arguments"),
+    "object_creation_expression": ("type", "arguments"),
+    "invocation_expression": ("function", "arguments"),
+    "function_call_expression": ("function", "arguments"),
+    "member_call_expression": ("name", "arguments"),
+    "scoped_call_expression": ("name", "arguments"),
+    "macro_invocation": ("macro", ""),
+    "implicit_object_creation_expression": ("", "arguments"),
+}
+CHOICES = frozenset(
+    "ternary_expression conditional_expression binary_expression logical_expression boolean_operator if_expression elvis_expression".split()
+)
+OBJECTS = frozenset(
+    "object dictionary hash composite_literal literal_value array_creation_expression initializer_expression struct_expression list array"
+    " anonymous_object_creation_expression collection_expression".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language: its wheel, the function that gives its grammar, and what its files are called."""
+
+    name: str
+    wheel: str
+    ends: tuple[str, ...]
+    function: str = "language"
+    braces: bool = False
+    """Do format strings write their holes as ``{name}``?"""
+
+    def claims(self, path: str) -> int:
+        return 9 if path.endswith(self.ends) else 0
+
+    def read(self, text: Text) -> Page:
+        return read(text, self)
+
+
+@lru_cache(maxsize=32)
+def _parser(wheel: str, function: str) -> Any:
+    """The parser of one grammar; None when it, or tree-sitter itself, is not installed."""
+    try:
+        tree_sitter = importlib.import_module("tree_sitter")
+        grammar = importlib.import_module(wheel)
+    except ImportError:
+        return None
+    return tree_sitter.Parser(tree_sitter.Language(getattr(grammar, function)()))
+
+
+def read(text: Text, language: Language) -> Page:
+    page = Page(text, language=language.name)
+    spots = [match.start() for match in ANCHOR.finditer(text.text)]
+    if not spots:
+        return page
+    parser = _parser(language.wheel, language.function) if language.wheel else None
+    if parser is None:
+        _plainly(page, spots)
+        return page
+    data = text.text.encode("utf-8", "replace")
+    offset: Callable[[int], int] = int
+    if len(data) != len(text.text):
+        offset = _Offsets(text.text).character
+    else:
+        offset = int
+    back = _Offsets(text.text).byte if len(data) != len(text.text) else int
+    tree = parser.parse(data)
+    reading = _Reading(page, data, offset, language)
+    done: list[tuple[int, int]] = []
+    for spot in spots:
+        at = back(spot)
+        if any(a <= at < b for a, b in done[-40:]):
+            continue
+        node = tree.root_node.descendant_for_byte_range(at, at + 1)
+        if node is None or node.type in COMMENTS:
+            continue
+        statement = _statement(node)
+        if statement.end_byte - statement.start_byte > 200_000:
+            continue
+        done.append((statement.start_byte, statement.end_byte))
+        reading.statement(statement)
+    return page
+
+
+class _Offsets:
+    """Bytes of the UTF-8 form ↔ characters."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0]
+        self.step = 256
+        for i in range(0, len(text), self.step):
+            self.starts.append(self.starts[-1] + len(text[i : i + self.step].encode("utf-8", "replace")))
+        self.text = text
+
+    def byte(self, character: int) -> int:
+        part, rest = divmod(character, self.step)
+        return self.starts[part] + len(self.text[part * self.step : part * self.step + rest].encode("utf-8", "replace"))
+
+    def character(self, byte: int) -> int:
+        from bisect import bisect_right
+
+        part = bisect_right(self.starts, byte) - 1
+        rest = self.text[part * self.step : (part + 1) * self.step].encode("utf-8", "replace")[: byte - self.starts[part]]
+        return part * self.step + len(rest.decode("utf-8", "ignore"))
+
+
+def _statement(node: Any) -> Any:
+    """The innermost statement around a node: what stands directly in a body."""
+    while node.parent is not None and node.parent.type not in BODIES:
+        node = node.parent
+    return node
+
+
+@dataclass(slots=True)
+class _Reading:
+    page: Page
+    data: bytes
+    offset: Callable[[int], int]
+    language: Language
+    scopes: dict[int, int] = field(default_factory=dict)
+    values: Values = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = Values(self.page.text.text, self.data, self.offset, self.language.name)
+
+    def statement(self, node: Any) -> None:
+        stack: list[tuple[Any, int, int]] = [(node, self.scope(node), 0)]
+        while stack:
+            node, block, depth = stack.pop()
+            if depth > 4 * MAX_DEPTH or node.type in COMMENTS:
+                continue
+            for child, inner in reversed(self.visit(node, block)):
+                stack.append((child, inner, depth + 1))
+
+    def scope(self, node: Any) -> int:
+        """The block of the function or class around a statement."""
+        above = node.parent
+        while above is not None and above.type not in SCOPES:
+            above = above.parent
+        if above is None:
+            return 0
+        if above.id not in self.scopes:
+            name = above.child_by_field_name("name")
+            label = self.text(name)[:60] if name is not None else ""
+            self.scopes[above.id] = self.page.block(label, 0, "mapping", self.offset(above.start_byte))
+        return self.scopes[above.id]
+
+    def text(self, node: Any) -> str:
+        return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def visit(self, node: Any, block: int) -> list[tuple[Any, int]]:
+        """Take one node in; what stands in it, with the block it belongs to, is looked at next."""
+        kind = node.type
+        if self.values.is_string(node):
+            self.values.add(self.page, "", self.values.of(node), self.offset(node.start_byte), block)
+            return []
+        if kind in CALLS:
+            return self.call(node, block)
+        pair = PAIRS.get(kind)
+        if pair is not None:
+            found = self.pair(node, pair)
+            if found is not None:
+                return self.named(*found, block)
+        value = (
+            self.values.of(node)
+            if kind in ("binary_expression", "binary_operator", "concatenated_string", "additive_expression")
+            else None
+        )
+        if value is not None and value.strings:
+            self.values.add(self.page, "", value, self.offset(node.start_byte), block)
+            return []
+        if kind in ("struct_expression", "composite_literal"):
+            name = node.child_by_field_name("type") or node.child_by_field_name("name")
+            label = re.sub(r"\s+", "", self.text(name))[:60] if name is not None else ""
+            block = self.page.block(label, block, "object", self.offset(node.start_byte))
+        elif kind in OBJECTS and kind not in ("list", "array", "literal_value", "initializer_expression"):
+            block = self.page.block("", block, "object", self.offset(node.start_byte))
+        return [(child, block) for child in node.named_children]
+
+    def pair(self, node: Any, fields: tuple[str, str]) -> tuple[Any, Any] | None:
+        name = node.child_by_field_name(fields[0]) if fields[0] else None
+        value = node.child_by_field_name(fields[1]) if fields[1] else None
+        children = [
+            c for c in node.named_children if c.type not in COMMENTS and "modifier" not in c.type and "annotation" not in c.type
+        ]
+        if name is None and value is None and len(children) == 2:
+            name, value = children
+        elif node.type in ("variable_declarator", "property_declaration", "argument") and value is None and len(children) >= 2:
+            name, value = name or children[0], children[-1]
+        if name is None or value is None or name.id == value.id:
+            return None
+        return name, value
+
+    def named(self, name: Any, value: Any, block: int) -> list[tuple[Any, int]]:
+        label = self.name(name)
+        while value.type in (
+            "expression_list",
+            "literal_element",
+            "parenthesized_expression",
+            "await_expression",
+            "await",
+            "equals_value_clause",
+        ):
+            inner = [c for c in value.named_children if c.type not in COMMENTS]
+            if len(inner) != 1:
+                break
+            value = inner[0]
+        at = self.offset(name.start_byte)
+        if value.type in OBJECTS:
+            inside = self.page.block(label, block, "object", at)
+            return [(child, inside) for child in value.named_children]
+        branches = [child for child in value.named_children if child.type in OBJECTS]
+        if branches or value.type in CALLS and not self.values.is_simple(value) or "lambda" in value.type or value.type in SCOPES:
+            inside = self.page.block(label, block, "object", at)
+            if branches and value.type in CHOICES:
+                self.values.add(self.page, label, self.values.of(value), at, block)
+                return [(grandchild, inside) for child in branches for grandchild in child.named_children]
+            return [(value, inside)]
+        found = self.values.of(value)
+        self.values.add(self.page, label, found, at, block)
+        if found.telling or not value.named_children:
+            return []
+        return [(child, self.page.block(label, block, "object", at)) for child in value.named_children]
+
+    def name(self, node: Any) -> str:
+        """What a key or a left side is called: ``cfg["ssl"]`` and ``cfg.ssl`` are ``ssl``."""
+        text = self.text(node).strip()
+        if not re.fullmatch(r"""[\w.\-/ \[\]"'`:$@>,?*]+""", text):
+            return ""
+        inner = re.search(r"""\[\s*:?["']?([\w.\-/ ]+)["']?\s*\]$""", text)
+        if inner:
+            return inner[1]
+        text = text.strip("\"'`:").lstrip("$@")
+        text = text.split(":")[0] if self.language.name in ("typescript", "kotlin") and ":" in text else text
+        return (
+            re.split(r"\.|->|::", text)[-1].strip()[:100]
+            if not re.search(r"\s", text)
+            else text.split()[-1][:100]
+            if "." not in text
+            else text[:100]
+        )
+
+    def call(self, node: Any, block: int) -> list[tuple[Any, int]]:
+        fields = CALLS[node.type]
+        function = node.child_by_field_name(fields[0]) or node.child_by_field_name("method")
+        if function is None and node.named_children:
+            function = node.named_children[0]
+        arguments = node.child_by_field_name(fields[1]) if fields[1] else None
+        if arguments is None:
+            arguments = next(
+                (c for c in node.named_children if "argument" in c.type or c.type == "token_tree" or c.type == "call_suffix"),
+                None,
+            )
+        label = re.sub(r"\s+", " ", self.text(function))[-80:] if function is not None else ""
+        receiver = node.child_by_field_name("object") or node.child_by_field_name("receiver")
+        if receiver is not None and len(self.text(receiver)) < 60 and receiver is not function:
+            label = f"{self.text(receiver)}.{label}"
+        label = ("new " if node.type in ("new_expression", "object_creation_expression") else "") + label
+        before: list[tuple[Any, int]] = []
+        for inner in (function, receiver):
+            if inner is not None and (inner.type in CALLS or any(c.type in CALLS for c in inner.named_children)):
+                before.append((inner, block))
+                label = label.rpartition(").")[2] or label
+                break
+        rest = [c for c in node.named_children if c.type == "initializer_expression"]
+        if arguments is None and not rest:
+            return before
+        given = [a for a in (arguments.named_children if arguments is not None else ()) if a.type not in COMMENTS]
+        given = [
+            a.named_children[0] if a.type in ("argument", "value_argument") and len(a.named_children) == 1 else a for a in given
+        ]
+        if self.setter(label, given, node, block):
+            return before
+        inside = self.page.block(label, block, "call", self.offset(node.start_byte))
+        return before + [(a, inside) for a in given] + [(c, inside) for c in rest]
+
+    def setter(self, label: str, given: list[Any], node: Any, block: int) -> bool:
+        """``props.setProperty("sslmode", "require")``, ``.ssl_mode(PgSslMode::Require)``, ``ENV.fetch`` are settings, not calls."""
+        from ._names import role, squeezed
+
+        method = re.split(r"\.|::|->", label)[-1]
+        at = self.offset(given[0].start_byte) if given else 0
+        if len(given) == 2 and re.match(
+            r"^(set|put|add|option|with|param|connectionParam|addDataSource|property|insert|append)", method, re.IGNORECASE
+        ):
+            first = self.values.of(given[0])
+            name = first.text if self.values.is_string(given[0]) else self.name(given[0]).removesuffix("()")
+            if not self.values.is_string(given[0]):
+                found = re.search(r"\.([A-Z_]{3,})(\.getName\(\))?$", self.text(given[0]))
+                name = found[1] if found else name
+            if role(name) or "ssl" in name.lower():
+                self.values.add(self.page, name, self.values.of(given[1]), at, block)
+                return True
+        if len(given) == 2 and method == "set" and (found := re.search(r"PGProperty\.(\w+)", label)):
+            self.values.add(self.page, found[1], self.values.of(given[1]), at, block)
+            return True
+        name = re.sub(r"^(set|with|enable|use)_?(?=[A-Z_a-z])", "", method)
+        if (
+            len(given) == 1
+            and role(name) in ("mode", "roots", "off", "factory", "truststore", "switch")
+            and squeezed(name) not in ("ssl",)
+        ):
+            self.values.add(self.page, name, self.values.of(given[0]), self.offset(node.end_byte) - 1 if not given else at, block)
+            return True
+        if (
+            len(given) == 1
+            and method in ("ssl", "setSsl", "setUrl", "setJdbcUrl", "url", "setURL")
+            and not given[0].named_children
+        ):
+            self.values.add(self.page, name[:1].lower() + name[1:], self.values.of(given[0]), at, block)
+            return True
+        return False
+
+
+_PLAIN_PAIR = re.compile(
+    r"""["']?([A-Za-z_][\w.\-]{1,60})["']?\s{0,3}(?:=>|[:=])\s{0,3}(?:(["'`])((?:(?!\2)[^\\\n]|\\.){0,400})\2|([\w.:!]{1,60}))"""
+)
+_PLAIN_STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.){8,400})\1""")
+
+
+def _plainly(page: Page, spots: list[int]) -> None:
+    """Without a grammar: pairs and strings on the telling lines. Nothing found this way is decidable."""
+    page.sure = False
+    body = page.text.text
+    seen = -1
+    for spot in spots:
+        start = body.rfind("\n", 0, spot) + 1
+        end = body.find("\n", spot)
+        end = len(body) if end < 0 else end
+        if start <= seen:
+            continue
+        seen = start
+        line = body[start:end]
+        if line.lstrip().startswith(("#", "//", "*", "--")) or len(line) > 4000:
+            continue
+        taken = []
+        for pair in _PLAIN_PAIR.finditer(line):
+            group = 3 if pair[2] else 4
+            value = pair[group]
+            taken.append(pair.span())
+            computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+", value)
+            page.add(
+                pair[1],
+                value,
+                start + pair.start(group),
+                start + pair.end(group),
+                start + pair.start(1),
+                plain=not computed,
+                refers=(value,) if computed else look(value).refers,
+            )
+        for string in _PLAIN_STRING.finditer(line):
+            if not any(a <= string.start() < b for a, b in taken):
+                seen_in = look(string[2])
+                page.add(
+                    "",
+                    string[2],
+                    start + string.start(2),
+                    start + string.end(2),
+                    start + string.start(2),
+                    plain=seen_in.plain,
+                    refers=seen_in.refers,
+                )
+
+
+__all__ = ["Language", "Value", "read"]

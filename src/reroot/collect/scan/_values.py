@@ -1,0 +1,245 @@
+"""What an expression in source code is worth, as far as its text tells: literals, joined strings, environment reads, constants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._interpolation import look
+from ._reader import Page
+
+STRINGS = frozenset(
+    "string string_literal interpreted_string_literal raw_string_literal template_string encapsed_string verbatim_string_literal"
+    " interpolated_string_expression line_string_literal multi_line_string_literal raw_string_literal_expression heredoc heredoc_body string_value"
+    " multiline_string_literal concatenated_string text_block".split()
+)
+ENV = re.compile(
+    r"""(?:process\.env(?:\.|\[["'`])|Deno\.env\.get\(["'`]|import\.meta\.env\.|os\.environ(?:\.get)?[\[(]["']|os\.getenv\(["']|getenv\(["']|ENV(?:\.fetch\(|\[)["']
+    |System\.getenv\(["']|os\.(?:Getenv|LookupEnv)\("|(?:std::)?env::var\("|env!\("|Environment\.GetEnvironmentVariable\("|env\(["']|config\(["']|\$_(?:ENV|SERVER)\[["']
+    |System\.(?:get_env|fetch_env!)\("|Configuration\[["']|viper\.Get\w*\("|env\.(?:str|bool|db|get|string)\(["']|getProperty\(["']|GetValue<\w+>\(["']
+    |configService\.get(?:OrThrow)?(?:<\w+>)?\(["']|config\.get(?:<\w+>)?\(["']|@Value\(["']\$\{|GetConnectionString\(["']|decouple\.config\(["'])([\w.:\-]+)""",
+    re.VERBOSE,
+)
+_LAST_STRING = re.compile(r"""(?:\|\||\?\?|,|\bor\b|\?:|:|unwrap_or\w*\(|default\s*=)\s*[urf]?["'`]([^"'`\n]{0,200})["'`]""")
+_CONSTANT = re.compile(
+    r"""^[ \t]*(?:(?:export|const|let|var|final|static|private|public|protected|internal|val|readonly|pub|String|string|&str|&'static)\s+)*([A-Za-z_]\w{1,60})(?:\s*:\s*[&'\w ]{1,20})?\s*:?=\s*["'`]([^"'`\n$]{1,300})["'`]\s*[;,]?\s*$""",
+    re.MULTILINE,
+)
+_HOLE = re.compile(r"%(?:\(\w+\))?[-+0-9.]*[sdvqf]|\{[^{}\n]{0,80}\}")
+_FILE_CALL = re.compile(
+    r"(readFileSync|readFile|read_text|open|File\.read|ReadFile|file_get_contents|Path|join|resolve|resource|getResource|load|include_str|include_bytes|ReadAllText|X509Certificate2|from_pem|read_to_string|dirname|path|base_path|storage_path|expand_path|Rails\.root\.join|toString|URL|fs::read|asset|os\.path|filepath|format|sprintf|Sprintf|str|String|string|bool|Boolean|JSON\.parse|trim|strip|parse|cafile)",
+    re.IGNORECASE,
+)
+_SIMPLE = re.compile(
+    r"(get\w*|fetch|env\w*|read\w*|open|join|resolve|path\w*|Path|format\w*|sprintf|Sprintf|str|string|String|bool|Boolean|int|trim|strip|parse|toString"
+    r"|unwrap\w*|expect|ok_or\w*|load\w*|include_\w+|to_string|to_owned|into|file_get_contents|ReadAll\w*|ReadFile|dirname|expand_path|from_pem|as_str"
+    r"|lower|upper|toLowerCase|replace|encode|decode|from|require_env|mustGetEnv|lookup\w*|concat|base_path|storage_path|URL|File|Paths|asset|config|Getenv|GetEnvironmentVariable|var)$",
+    re.IGNORECASE,
+)
+_ENUM = re.compile(r"^[A-Za-z_][\w.:]*(?:\.|::)([A-Za-z_]+)$")
+_WORDS = {"true", "false", "none", "null", "nil", "undefined", "True", "False", "None"}
+
+
+@dataclass(slots=True)
+class Value:
+    """``text`` is what is written, holes kept as ``${…}`` of the same length where it is one literal."""
+
+    text: str
+    start: int
+    end: int
+    plain: bool = True
+    refers: tuple[str, ...] = ()
+    default: str | None = None
+    exact: bool = True
+    strings: int = 0
+    telling: bool = True
+    """Does the text say anything, or is it only a name or a call?"""
+
+
+class Values:
+    """Evaluates the expressions of one file."""
+
+    def __init__(self, text: str, data: bytes, offset: Callable[[int], int], language: str) -> None:
+        self.text, self.data, self.offset, self.language = text, data, offset, language
+        self.constants = {m[1]: m[2] for m in _CONSTANT.finditer(text[:200_000])}
+
+    def is_string(self, node: Any) -> bool:
+        return node.type in STRINGS
+
+    def is_simple(self, call: Any) -> bool:
+        """Is a call only a way to write a value: an environment read, a path, a format?"""
+        raw = self.raw(call)
+        if len(raw) > 400:
+            return False
+        if ENV.match(raw):
+            return True
+        methods = re.findall(r"([A-Za-z_]\w*)!?\s*\(", raw)
+        return bool(methods) and all(_SIMPLE.match(m) for m in methods) and "{" not in re.sub(r"[\"'`][^\"'`]*[\"'`]", "", raw)
+
+    def raw(self, node: Any) -> str:
+        return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def of(self, node: Any, depth: int = 0) -> Value:
+        start, end = self.offset(node.start_byte), self.offset(node.end_byte)
+        raw = self.raw(node)
+        kind = node.type
+        if kind in STRINGS and kind != "concatenated_string":
+            return self._string(raw, start)
+        if raw in _WORDS or re.fullmatch(r"-?\d+|:\w+", raw):
+            return Value(raw.lower() if raw in _WORDS else raw, start, end)
+        if (
+            kind in ("concatenated_string", "binary_expression", "binary_operator", "additive_expression", "binary")
+            and depth < 40
+        ):
+            return self._joined(node, raw, start, end, depth)
+        env = ENV.findall(raw)
+        if env and len(raw) < 1000:
+            last = _LAST_STRING.search(raw[raw.rfind(env[-1]) + len(env[-1]) :])
+            return Value(
+                raw if len(raw) < 160 else env[0],
+                start,
+                end,
+                False,
+                tuple(dict.fromkeys(env)),
+                last[1] if last else None,
+                telling=True,
+            )
+        if raw in self.constants:
+            return Value(self.constants[raw], start, end, exact=False)
+        enum = _ENUM.match(raw)
+        if enum and (enum[1].lower().replace("_", "") in ENUMS):
+            return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False)
+        strings = self._strings(node, depth)
+        if strings and _FILE_CALL.search(raw.split("(")[0] if "(" in raw else raw) and len(raw) < 400:
+            joined = "/".join(
+                s.text.strip("/") if i else s.text.rstrip("/")
+                for i, s in enumerate(strings)
+                if s.text not in ("utf8", "utf-8", "r", "rb", "ascii")
+            )
+            plain = all(s.plain for s in strings)
+            return Value(
+                joined, start, end, plain, tuple(r for s in strings for r in s.refers), exact=False, strings=len(strings)
+            )
+        named = [self.constants[w] for w in re.findall(r"\b[A-Za-z_]\w+\b", raw[:300]) if w in self.constants]
+        if named and len(raw) < 200 and not strings:
+            return Value(named[-1], start, end, exact=False, strings=1)
+        if strings and len(raw) < 2000:
+            return Value(
+                strings[-1].text,
+                start,
+                end,
+                False,
+                tuple(dict.fromkeys((*(r for s in strings for r in s.refers), raw.split("(")[0][:40]))),
+                exact=False,
+                strings=len(strings),
+                telling=False,
+            )
+        return Value(re.sub(r"\s+", " ", raw)[:120], start, end, False, (raw.split("(")[0].strip()[:60],), telling=False)
+
+    def _string(self, raw: str, start: int) -> Value:
+        match = re.match(r"""([a-zA-Z@$#]{0,3})(\"\"\"|'''|"|'|`)""", raw)
+        if match is None:
+            here = raw.strip()
+            return Value(
+                here,
+                start + raw.index(here) if here else start,
+                start + len(raw.rstrip()),
+                look(here).plain,
+                look(here).refers,
+                strings=1,
+            )
+        lead, quote = match.end(), match[2]
+        body = raw[lead : len(raw) - len(quote)] if raw.endswith(quote) and len(raw) >= lead + len(quote) else raw[lead:]
+        prefix = match[1].lower()
+        if self._has_holes(prefix, body):
+            body = _HOLE.sub(lambda m: _same_length(m[0]), body)
+        seen = look(body)
+        return Value(body, start + lead, start + lead + len(body), seen.plain, seen.refers, seen.default, strings=1)
+
+    def _has_holes(self, prefix: str, body: str) -> bool:
+        if "%" not in body and "{" not in body:
+            return False
+        if self.language in ("javascript", "typescript", "kotlin", "ruby") and "%s" not in body:
+            return False
+        if "{{" in body:
+            return False
+        return (
+            "f" in prefix
+            or "$" in prefix
+            or "%s" in body
+            or "%d" in body
+            or "%v" in body
+            or "%(" in body
+            or (self.language in ("python", "rust", "csharp", "php") and re.search(r"\{\$?[\w.>\-\[\]':]*\}", body) is not None)
+        )
+
+    def _joined(self, node: Any, raw: str, start: int, end: int, depth: int) -> Value:
+        parts: list[Value] = []
+        stack = [node]
+        operator = node.child_by_field_name("operator")
+        sign = self.raw(operator) if operator is not None else "+"
+        if sign in ("||", "??", "or", "?:", "and", "&&"):
+            env = ENV.findall(raw)
+            last = _LAST_STRING.search(raw)
+            refers = tuple(dict.fromkeys(env)) or (raw[:60],)
+            return Value(raw[:160], start, end, False, refers, last[1] if last else None)
+        if sign in ("==", "===", "!=", "!==", "<", ">", "<=", ">=", "in", "is"):
+            env = tuple(dict.fromkeys(ENV.findall(raw)))
+            return Value(raw[:160], start, end, False, env or (raw[:60],), telling=bool(env))
+        while stack and len(parts) < 200:
+            one = stack.pop()
+            if one.type in (
+                "binary_expression",
+                "binary_operator",
+                "concatenated_string",
+                "additive_expression",
+                "binary",
+                "parenthesized_expression",
+            ):
+                stack.extend(reversed(one.named_children))
+            else:
+                parts.append(self.of(one, depth + 1))
+        if sign == "%" and parts:
+            return parts[0]
+        text = "".join(
+            p.text if (p.strings and p.telling) or p.plain else "${" + (p.refers[0] if p.refers else "x")[:40] + "}"
+            for p in parts
+        )
+        refers = tuple(dict.fromkeys(r for p in parts for r in p.refers))
+        return Value(
+            text, start, end, look(text).plain, refers or look(text).refers, exact=False, strings=sum(p.strings for p in parts)
+        )
+
+    def _strings(self, node: Any, depth: int) -> list[Value]:
+        found: list[Value] = []
+        stack = [node]
+        steps = 0
+        while stack and steps < 60:
+            one = stack.pop()
+            steps += 1
+            if self.is_string(one):
+                found.append(self.of(one, depth + 1))
+            else:
+                stack.extend(reversed(one.named_children))
+        return found
+
+    def add(self, page: Page, name: str, value: Value, key_at: int, block: int) -> None:
+        entry = page.add(
+            name, value.text, value.start, value.end, key_at, block, plain=value.plain, refers=value.refers, default=value.default
+        )
+        entry.exact = value.exact
+
+
+ENUMS = {
+    "disable": "disable", "disabled": "disable", "allow": "allow", "prefer": "prefer", "require": "require", "verifyca": "verify-ca",
+    "verifyfull": "verify-full", "certnone": "CERT_NONE", "certrequired": "CERT_REQUIRED", "certoptional": "CERT_OPTIONAL",
+    "verifynone": "verify_none", "verifypeer": "verify_peer",
+}  # fmt: skip
+
+
+def _same_length(hole: str) -> str:
+    """``%s`` and ``{name}`` in the form of a variable, as many characters long."""
+    inner = re.sub(r"\W", "_", hole[1:-1] if hole[0] == "{" else hole[1:])
+    return ("$_" + inner)[: len(hole)] if hole[0] == "{" else "$" + inner
