@@ -18,7 +18,9 @@ START = "0" * 64
 CREDENTIALS = (
     (re.compile(r"(://[^\s/:@]*):[^\s/@]*@"), r"\1:***@"),
     (
-        re.compile(r"(?i)\b((?:ssl)?password|passwd|pwd|secret|token)(\s*[=:]\s*)('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s,;&}]+)"),
+        re.compile(
+            r"(?i)([\w-]*(?:password|passwd|pwd|secret|token))([\"']?\s*[=:]\s*)('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s,;&}]+)"
+        ),
         r"\1\2***",
     ),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), "***"),

@@ -54,14 +54,17 @@ class Ledger:
 
         One that ran out is only given to another who says *take_over*, or when its holder is known to be gone.
         """
+        from sqlalchemy import text
+
         from ._tables import LEASE as TABLE
 
         with self._writing() as connection:
-            row = connection.execute(TABLE.select().where(TABLE.c.rotation == rotation).with_for_update()).mappings().first()
-            values = {"holder": holder, "fence": 1, "until": (now + LEASE).isoformat()}
-            if row is None:
-                connection.execute(TABLE.insert().values(rotation=rotation, **values))
-                return Lease(rotation, holder, 1)
+            # A row to lock, also for two who are both the first.
+            free = text(
+                "INSERT INTO lease (rotation, holder, fence, until) VALUES (:rotation, '', 0, :now) ON CONFLICT DO NOTHING"
+            )
+            connection.execute(free, {"rotation": rotation, "now": now.isoformat()})
+            row = connection.execute(TABLE.select().where(TABLE.c.rotation == rotation).with_for_update()).mappings().one()
             until = datetime.fromisoformat(row["until"])
             if row["holder"] not in ("", holder) and not is_gone(row["holder"]) and not (take_over and until < now):
                 state = f"until {until:%H:%M:%S} UTC" if until >= now else f"but gave no sign of life since {until:%H:%M:%S} UTC"
@@ -70,7 +73,7 @@ class Ledger:
                     where=self.where,
                     hint="wait for them" if until >= now else "if they are surely gone, use `--take-over`",
                 )
-            values["fence"] = row["fence"] + 1
+            values = {"holder": holder, "fence": row["fence"] + 1, "until": (now + LEASE).isoformat()}
             connection.execute(TABLE.update().where(TABLE.c.rotation == rotation).values(**values))
             return Lease(rotation, holder, int(row["fence"]) + 1)
 
@@ -276,6 +279,8 @@ def _upgrade(engine: Engine, where: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236834)")  # two who open a new ledger at once
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
