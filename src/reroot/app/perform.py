@@ -260,7 +260,9 @@ def _agrees_with_reality(run: Run, fleet: Fleet) -> None:
     """What the journal saw last of each server is what the server shows; else somebody else was at work."""
     last: dict[str, tuple[Step, Answer]] = {}
     for step, answer, _ in run.answered:
-        if step.sees in (PROOF[Act.CUT_OVER], PROOF[Act.ROLL_BACK]):
+        if step.act in (Act.CUT_OVER, Act.ROLL_BACK):
+            last.pop(step.subject, None)  # changed, and not looked at since: the probe comes next
+        elif step.sees in (PROOF[Act.CUT_OVER], PROOF[Act.ROLL_BACK]):
             last[step.subject] = (step, answer)
     if run.pending is not None:
         last.pop(run.pending.subject, None)
