@@ -145,6 +145,17 @@ def _python_313() -> list[Client | Missing]:
     return rows
 
 
+def _older_python() -> list[Client | Missing]:
+    """Versions of asyncpg and pg8000 whose rules differ, each in an environment of its own (`asyncpg-0.24`, say)."""
+    rows: list[Client | Missing] = []
+    for folder in sorted(p for place in (CACHE, CACHE.parent / "drivers") if place.exists() for p in place.iterdir()):
+        name, _, version = folder.name.partition("-")
+        if name in ("asyncpg", "pg8000") and version and any(folder.glob(f"lib/python3*/site-packages/{name}")):
+            command = (str(folder / "bin" / "python"), str(WORKERS / "python_clients.py"), name)
+            rows.append(Client(folder.name, command, {"asyncpg": spelling.asyncpg, "pg8000": spelling.pg8000}[name]))
+    return rows
+
+
 def _pgjdbc() -> list[Client | Missing]:
     rows: list[Client | Missing] = []
     jars = {
@@ -251,7 +262,7 @@ def _pgbouncer() -> list[Client | Missing]:
     return [_python("pgbouncer", "pgbouncer", path, speller=spelling.pgbouncer)]
 
 
-_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _pgjdbc, _node, _scripting, _go, _pgbouncer)
+_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _older_python, _pgjdbc, _node, _scripting, _go, _pgbouncer)
 
 
 # ── a hosts file of the workers' own ─────────────────────────────────────────────────────────────
