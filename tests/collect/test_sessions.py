@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reroot.collect._backend import Backend
 from reroot.collect._enforcement import enforcement
+from reroot.collect._outgoing import outgoing
 from reroot.collect.sessions import (
     Enforcement,
     Folded,
@@ -140,13 +141,16 @@ def _roles(watch: Backend) -> list[str]:
     return [name for _, name in watch.ask("select oid, rolname from pg_roles")]
 
 
-def test_our_own_session_reads_only_and_gives_up_by_itself(server, clients):
+def test_our_own_session_reads_only_and_survives_a_look_that_takes_too_long(server, clients):
     watch = watching(server, clients)
     settings = dict(watch.ask("select name, setting from pg_settings"))
     assert settings["default_transaction_read_only"] == "on"
     assert settings["statement_timeout"] == "2000"
+    watch.connection.execute("set statement_timeout = 20")
     with pytest.raises(ReachError, match="statement timeout"):
         watch.ask("select pg_sleep(60)")
+    watch.connection.execute("set statement_timeout = 2000")
+    assert watch.sample().server == watch.source.name
 
 
 # ── many looks ───────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +175,7 @@ def test_a_server_that_is_not_there_is_told_and_holds_up_nobody(server):
     assert missed.server == "127.0.0.1:1"
     assert "refused" in missed.why
     assert missed.hint
-    assert [type(s) for s in seen if not isinstance(s, Missed)] == [Enforcement, Sample]
+    assert [type(s) for s in seen if isinstance(s, Enforcement | Sample)] == [Enforcement, Sample]
 
 
 def test_a_server_that_restarts_is_missed_and_watched_again():
@@ -238,6 +242,35 @@ def test_where_rds_says_it_the_setting_counts(value, expected):
         known = enforcement(backend)
         backend.close()
     assert (known.source, known.everyone) == ("rds.force_ssl", expected)
+
+
+# ── where the servers themselves connect to ──────────────────────────────────────────────────────
+
+
+def test_a_subscription_and_a_foreign_server_are_told_without_their_secrets(server, clients):
+    with psycopg.connect(at(server, dbname="app"), autocommit=True) as admin:
+        admin.execute(
+            "create subscription orders connection 'host=db2 sslmode=require user=rep password=hunter2 sslpassword=hunter3'"
+            " publication all_of_it with (connect = false)"
+        )
+        admin.execute("create foreign data wrapper postgres_fdw")
+        admin.execute("create server billing foreign data wrapper postgres_fdw options (host 'db3', sslmode 'verify-full')")
+        backend = Backend(Source(at(server, dbname="app")))
+        clients.callback(backend.close)
+        try:
+            found = {o.kind: o for o in outgoing(backend)}
+        finally:
+            admin.execute("alter subscription orders set (slot_name = none)")
+            admin.execute("drop subscription orders; ")
+            admin.execute("drop foreign data wrapper postgres_fdw cascade")
+    assert found["subscription"].settings == {"host": "db2", "sslmode": "require", "user": "rep"}
+    assert (found["foreign-server"].name, found["foreign-server"].settings["sslmode"]) == ("billing", "verify-full")
+    assert "hunter" not in repr(found)
+
+
+def test_what_may_not_be_read_is_said(server, clients):
+    found = {o.kind: o for o in outgoing(watching(server, clients))}
+    assert "permission denied" in found["subscription"].why
 
 
 # ── folding ──────────────────────────────────────────────────────────────────────────────────────

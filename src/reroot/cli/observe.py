@@ -11,7 +11,10 @@ import click
 from ._output import Outputs, emit, output_options
 
 if TYPE_CHECKING:
-    from ..collect.sessions import Enforcement, Folded, How, Identity, Missed, Source, Tally
+    from ..collect.sessions import Enforcement, Folded, How, Identity, Missed, Outgoing, Source, Tally
+
+Out = tuple[str, str, str]
+"""Server, kind and name of what connects out: told once, also after a reconnection."""
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,7 +62,7 @@ def COMMAND(
     What is not connected while it looks is not seen: watch for as long as the rarest client's pause. Exit code 4: some server did
     not answer, or did not show all its sessions. 130: interrupted, after showing what was seen until then.
     """
-    from ..collect.sessions import Enforcement, Folded, Missed, Sample, observe
+    from ..collect.sessions import Enforcement, Folded, Missed, Outgoing, Sample, observe
     from ..errors import InputError
     from ..reports import Document
 
@@ -71,18 +74,21 @@ def COMMAND(
     if not quiet:
         looks = f"every {every:g} s for {lasting:g} s" if lasting else "once"
         click.echo(f"watching {', '.join(s.name for s in sources)} {looks}: one connection each, reading only", err=True)
-    folded, enforced, missed, interrupted = Folded(), dict[str, Enforcement](), list[Missed](), False
+    folded, enforced, out, missed, interrupted = Folded(), dict[str, Enforcement](), dict[Out, Outgoing](), list[Missed](), False
     try:
         for seen in observe(sources, every=every, lasting=lasting, timeout=timeout):
             if isinstance(seen, Sample):
                 folded.add(seen)
             elif isinstance(seen, Enforcement):
                 enforced[seen.server] = seen
+            elif isinstance(seen, Outgoing):
+                out[seen.server, seen.kind, seen.name] = seen
             else:
                 missed.append(seen)
     except KeyboardInterrupt:
         interrupted = True
-    document = Document("sessions", data(folded, enforced, missed), lambda: text(folded, enforced, missed))
+    parts = (folded, enforced, list(out.values()), missed)
+    document = Document("sessions", data(*parts), lambda: text(*parts))
     emit(document, outputs, quiet=quiet)
     if interrupted:
         ctx.exit(130)
@@ -118,7 +124,9 @@ def is_complete(folded: Folded, missed: Sequence[Missed]) -> bool:
     return not missed and not any(window.hidden for window in folded.windows.values())
 
 
-def data(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[Missed]) -> dict[str, object]:
+def data(
+    folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outgoing], missed: Sequence[Missed]
+) -> dict[str, object]:
     return {
         "complete": is_complete(folded, missed),
         "servers": {
@@ -135,6 +143,9 @@ def data(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[M
         },
         "identities": [
             _row(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())
+        ],
+        "outgoing": [
+            {"server": o.server, "kind": o.kind, "name": o.name, "settings": dict(o.settings), "why": o.why} for o in out
         ],
         "missed": [{"server": m.server, "at": m.at.isoformat(), "why": m.why, "hint": m.hint} for m in missed],
     }
@@ -174,13 +185,18 @@ def _encryption(who: Identity, how: How) -> str:
     return LOCAL if who.address == LOCAL else how.encryption
 
 
-def text(folded: Folded, enforced: Mapping[str, Enforcement], missed: Sequence[Missed]) -> str:
-    """Who connects how; what each server insists on; what was not seen; the counts."""
+def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outgoing], missed: Sequence[Missed]) -> str:
+    """Who connects how; where the servers themselves connect to; what was not seen; the counts."""
     from ..reports.text import table
 
     rows = [_line(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())]
     head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen", "server takes")
     parts = [table(head, rows)] if rows else ["nobody was connected"]
+    leaving = [(o.server, o.kind, o.name, " ".join(f"{k}={v}" for k, v in o.settings.items())) for o in out if not o.why]
+    if leaving:
+        parts.append("these servers are clients too\n" + table(("server", "by", "name", "settings"), leaving, indent="  "))
+    for unread in (o for o in out if o.why):
+        parts.append(f"{unread.server}: its {unread.kind}s cannot be read: {unread.why}")
     for name, window in folded.windows.items():
         if window.hidden:
             parts.append(f"{name}: {window.hidden} sessions are not shown to this user\nhint: `grant pg_monitor to …`")

@@ -21,10 +21,11 @@ from ..model import Evidence, Strength
 from ._backend import Backend, Source
 from ._enforcement import Enforcement, enforcement, learn_patterns
 from ._fold import LOCAL, Folded, How, Identity, Sample, Session, Tally, Window
+from ._outgoing import Outgoing, outgoing
 
 __all__ = [
-    "LOCAL", "Enforcement", "Folded", "How", "Identity", "Missed", "Sample", "Session", "Source", "Tally", "Window", "observe",
-    "to_evidence",
+    "LOCAL", "Enforcement", "Folded", "How", "Identity", "Missed", "Outgoing", "Sample", "Session", "Source", "Tally", "Window",
+    "observe", "to_evidence",
 ]  # fmt: skip
 
 
@@ -38,14 +39,14 @@ class Missed:
     hint: str = ""
 
 
-Observed = Sample | Enforcement | Missed
+Observed = Sample | Enforcement | Outgoing | Missed
 
 
 def observe(sources: Sequence[Source], *, every: float = 5.0, lasting: float = 0.0, timeout: float = 10.0) -> Iterator[Observed]:
     """Samples of all servers as they come, *every* so many seconds, for *lasting* seconds; 0 is one look at each.
 
-    Each server also yields an ``Enforcement`` whenever it is connected to, and a ``Missed`` for each look that fails. Closing the
-    generator ends the connections.
+    Each server also yields an ``Enforcement`` whenever it is connected to, an ``Outgoing`` for everything by which it connects to
+    others, and a ``Missed`` for each look that fails. Closing the generator ends the connections.
     """
     found: SimpleQueue[Observed | None] = SimpleQueue()
     stop = Event()
@@ -80,6 +81,8 @@ def _watch(
                     backend = Backend(source, timeout=timeout)
                     known = enforcement(backend)
                     found.put(known)
+                    for one in outgoing(backend):
+                        found.put(one)
                 sample = backend.sample()
                 if known is not None:
                     learn_patterns(backend, known, tuple({s.identity for s in sample.sessions}))
