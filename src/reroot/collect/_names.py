@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
 
-THREADS = 16
+THREADS = 8
 
 Answer = tuple[str, ...] | socket.gaierror | UnicodeError
 """A name's distinct addresses in the resolver's order, or why there are none."""
@@ -84,13 +85,32 @@ class Names:
 
 
 def resolve(name: str) -> Answer:
-    """All TCP addresses of *name* that this machine has a route family for."""
-    found: list[socket.gaierror | UnicodeError] = []
-    for flags in (socket.AI_ADDRCONFIG, 0):  # the first finds nothing at all where only the loopback interface is up
-        try:
-            entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=flags)
-        except (socket.gaierror, UnicodeError) as error:
-            found.append(error)
-        else:
-            return tuple(dict.fromkeys(str(entry[4][0]) for entry in entries))
-    return found[-1]
+    """All TCP addresses of *name* that this machine has a route for, asked for once: resolvers drop what comes too fast."""
+    try:
+        entries = socket.getaddrinfo(name, None, family=_family(), type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        return error
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+@lru_cache
+def _family() -> socket.AddressFamily:
+    """The one family that this machine has a route for, else both.
+
+    ``AI_ADDRCONFIG`` asks the same, but finds no name at all where only the loopback interface is up.
+    """
+    routed = [family for family, outside in OUTSIDE.items() if _has_route(family, outside)]
+    return routed[0] if len(routed) == 1 else socket.AF_UNSPEC
+
+
+OUTSIDE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""An address of the documentation ranges for each family. Nothing is sent to it."""
+
+
+def _has_route(family: socket.AddressFamily, outside: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((outside, 9))
+    except OSError:
+        return False
+    return True
