@@ -6,7 +6,10 @@ import os
 
 from ._finding import Harvest
 from ._look import MAX_BYTES, look
+from ._stores import key_store
 from ._text import BOMS
+
+JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 
 
 def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
@@ -14,4 +17,10 @@ def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
     if any(head.startswith(mark) for mark, _ in BOMS):
         os.lseek(fd, 0, os.SEEK_SET)
         return look(path, os.read(fd, MAX_BYTES + 1), vendored=vendored)
+    if head[:4] in JAVA or (head[:2] == b"\x30\x82" or head[:2] == b"\x30\x80"):
+        if os.fstat(fd).st_size <= MAX_BYTES:
+            os.lseek(fd, 0, os.SEEK_SET)
+            harvest = Harvest()
+            key_store(path, os.read(fd, MAX_BYTES), harvest, vendored)
+            return harvest
     return None

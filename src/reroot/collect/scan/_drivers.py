@@ -90,6 +90,8 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"new (pg\.)?(Pool|Client)|pg\.(Pool|Client)|pgPool|pg-promise|pgp\(", "node-postgres", None),
         (r"PrismaPg|PrismaClient|datasource db", "prisma", None),
         (r"postgres_fdw", "libpq", "postgres_fdw"),
+        (r"^psql\b", "psql", None),
+        (r"^(pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|createdb|reindexdb)\b", "libpq", None),
         (r"ConnectionParameters", "pgadmin", None),
         (r"PgConnection\.|PgConnectOptions\(\)\.set|vertx", "vertx", None),
     )

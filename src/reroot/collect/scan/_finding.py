@@ -44,6 +44,8 @@ class Finding:
     host: str = ""
     form: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    in_dsn: tuple[str, ...] = ()
+    """Which of the settings stand in the connection string itself."""
     refers: tuple[str, ...] = ()
     spots: dict[str, Spot] = field(default_factory=dict)
     joined: list[tuple[str, int, str]] = field(default_factory=list)

@@ -7,9 +7,10 @@ An ignore hides a finding; it never opens a gate.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
+from ._finding import Finding, Harvest
 from ._text import Text
 
 _MARK = re.compile(r"reroot:\s*ignore\s+(RR\d{3}|all)([^\n]{0,300})", re.IGNORECASE)
@@ -38,3 +39,22 @@ def is_current(until: str, reason: str, today: date) -> str:
     except ValueError:
         return f"has an end date that is none: `{until}`"
     return f"ended on {until}" if end < today else ""
+
+
+def accept(findings: list[Finding], harvests: Mapping[str, Harvest], today: date) -> int:
+    """Take out what inline ignores hide, and say of those that hide nothing why; the number taken out."""
+    hidden = 0
+    for path, harvest in harvests.items():
+        for line, rule, until, reason in harvest.ignores:
+            wrong = is_current(until, reason, today)
+            if wrong:
+                findings.append(Finding(path, line, 1, "setting", "RR001", f"this ignore {wrong}, so it hides nothing", line))
+                continue
+            kept = [
+                f
+                for f in findings
+                if not (f.path == path and f.line <= line + 1 and line <= f.line_end and rule in (f.rule, "ALL"))
+            ]
+            hidden += len(findings) - len(kept)
+            findings[:] = kept
+    return hidden

@@ -10,20 +10,19 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ... import drivers
-from ...errors import RerootError
-from ...model import Ask, Files, Given, OnDistrust, RootsFrom, TrustPolicy
+from ...errors import RerootError, SettingsError
+from ...model import Ask, File, Files, FileState, OnDistrust, Reason, RootsFrom, TrustPolicy
 from ...rules import RULES
 from . import _names
 from ._finding import Finding
-
-LIBPQ = frozenset({"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq"})
-CASELESS = frozenset({"psqlodbc", "npgsql"})
+from ._given import LIBPQ, given_of
 
 
 def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     """Fill in rule, level, policy and text of a *setting*; the driver's policy, where it is known."""
-    policy = _policy(finding, files) if finding.kind == "setting" and finding.decidable else None
-    if policy is not None:
+    policy = _policy(finding, files) if finding.kind == "setting" and finding.decidable and not finding.rule else None
+    if policy is not None and policy.refused is None:
+        finding.verdict = "plaintext" if policy.ask is Ask.NEVER else None if policy.chain else "not-verifying"
         finding.policy = {
             "ask": policy.ask.value,
             "check": policy.check.value,
@@ -37,6 +36,17 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     if not finding.text:
         finding.text = _words(finding, policy)
     return policy
+
+
+def assumed(finding: Finding) -> Files:
+    """The client's machine, as far as a text tells: the roots that are named exist, and nothing else does."""
+
+    def look(path: str) -> File:
+        named = (finding.roots or "").strip("'\"")
+        there = bool(named) and (path == named or path.endswith("/" + named.lstrip("./~")))
+        return File(path, FileState.FOUND if there else FileState.MISSING, b"" if there else None)
+
+    return look
 
 
 def fingerprint(finding: Finding) -> str:
@@ -53,23 +63,16 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-def options_of(finding: Finding) -> dict[str, object]:
-    """A finding's settings under the names its driver knows."""
-    named: dict[str, object] = {}
-    for name, value in finding.settings.items():
-        named["sslmode" if name.lower() == "sslmode" and finding.driver in LIBPQ else name] = value
-    return named
-
-
 def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
     if finding.driver is None:
         return None
-    driver = drivers.find(finding.driver)
+    name = finding.wrapper if finding.wrapper in drivers.names() else finding.driver
+    driver = drivers.find(name or "")
     if driver is None:
         return None
-    env = {k: v for k, v in finding.settings.items() if k.startswith("PG")}
-    options = {k: v for k, v in options_of(finding).items() if k not in env}
-    given = Given(finding.driver, None, options=options, env=env, host=finding.host or "server", home="/home/client", files=files)
+    given = given_of(finding, driver.name, files)
+    if given is None:
+        return None
     policies: list[TrustPolicy] = []
     try:
         for candidate in driver.possible(given):
@@ -77,7 +80,9 @@ def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
             if policy.undecidable is not None:
                 return None
             policies.append(policy)
-    except (RerootError, ValueError, KeyError, TypeError):
+    except SettingsError as error:
+        return TrustPolicy(Ask.NEVER, refused=Reason("settings-error", error.message, driver.source))
+    except (RerootError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not policies or len({(p.ask, p.check, p.on_distrust, p.roots.origin) for p in policies}) > 1:
         return None

@@ -6,8 +6,13 @@ import re
 
 from . import _ignores, reader_for
 from ._finding import Harvest, Limit
+from ._infrastructure import infrastructure
+from ._manifests import manifest
+from ._process import process_wide
 from ._reader import Unreadable
 from ._recognise import recognise
+from ._steps import steps, take_apart
+from ._stores import pasted
 from ._text import Text
 
 MAX_BYTES = 4 << 20
@@ -30,10 +35,17 @@ def look(path: str, data: bytes, *, vendored: bool = False) -> Harvest:
         if reader is not None:
             try:
                 page = reader.read(text)
+                take_apart(page)
                 harvest = recognise(page, path)
+                infrastructure(page, path, harvest)
+                process_wide(page, path, harvest)
+                steps(page, path, harvest)
             except Unreadable as reason:
                 harvest.limits.append(Limit(path, str(reason)))
             except (RecursionError, MemoryError, OverflowError) as error:
                 harvest.limits.append(Limit(path, f"too deep to read ({type(error).__name__})"))
+    if vendored or not PROSE.search(path):
+        pasted(text, path, harvest, vendored)
+    manifest(text, path, harvest)
     harvest.ignores.extend(_ignores.inline(text))
     return harvest

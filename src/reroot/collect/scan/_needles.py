@@ -161,12 +161,12 @@ def _hyperscan(words: tuple[str, ...]) -> Find:
 def _stringzilla(words: tuple[str, ...]) -> Find:
     import stringzilla
 
-    search = stringzilla.find
+    search: Callable[[bytes, bytes], int] = stringzilla.find
     needles = [w.encode() for w in words]
 
     def find(buffer: memoryview) -> bool:
         lowered = bytes(buffer).lower()
-        return any(int(search(lowered, needle)) >= 0 for needle in needles)
+        return any(search(lowered, needle) >= 0 for needle in needles)
 
     return find
 

@@ -239,7 +239,7 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     by_role: dict[str, Entry] = {}
     for entry in entries:
         by_role.setdefault(_names.role(entry.name), entry)
-    settings = {_option(e): _shown(e) for e in entries}
+    settings = {_option(page, group, e): _shown(e) for e in entries}
     mode, roots = by_role.get("mode"), by_role.get("roots") or by_role.get("truststore")
     switch, off, factory = by_role.get("switch"), by_role.get("off"), by_role.get("factory")
     if not (mode or roots or off or factory) and switch is not None and not entry_is_switch(switch):
@@ -298,6 +298,7 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
     finding = _finding(page, path, entry, entry, labels, "setting", offset=dsn.start if entry.exact else 0)
     finding.form, finding.host = dsn.scheme if dsn.form == "url" else dsn.form, dsn.host
     finding.settings = dsn.tls
+    finding.in_dsn = tuple(dsn.tls)
     if mode is not None:
         finding.mode = mode.value
     elif switch or factory or (off and off.name.lower() != "uselibpqcompat"):
@@ -320,7 +321,7 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
         if extra is not None:
             finding.mode = finding.mode or extra.mode
             finding.roots = finding.roots or extra.roots
-            finding.settings = {**extra.settings, **finding.settings}
+            finding.settings = {**extra.settings, **finding.settings}  # the string wins
             plain = plain and extra.decidable
             refers += list(extra.refers)
             finding.line_end = max(finding.line_end, extra.line_end)
@@ -371,10 +372,18 @@ def _finding(page: Page, path: str, first: Entry, last: Entry, labels: list[str]
     return Finding(path, line, column, kind, "", "", max(line, end), environment=environment, name=first.name)
 
 
-def _option(entry: Entry) -> str:
+def _option(page: Page, group: Group, entry: Entry) -> str:
+    """An option's own name; in JavaScript with the objects around it, up to the connection: ``ssl.rejectUnauthorized``."""
     last = entry.name.rpartition(".")[2]
-    role = _names.role(entry.name)
-    return {"mode": "sslmode", "roots": "sslrootcert"}.get(role, last)
+    if page.language not in ("javascript", "typescript"):
+        return last
+    names, block = [last], entry.block
+    while block > 0 and len(names) < 6 and _opens_into(page, block):
+        label = page.blocks[block].label
+        if label:
+            names.append(label)
+        block = page.blocks[block].parent
+    return ".".join(reversed(names))
 
 
 def _shown(entry: Entry) -> str:

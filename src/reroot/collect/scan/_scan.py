@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import InputError
-from ...model import no_files
 from ._finding import Finding, Harvest, Limit
-from ._judge import fingerprint, judge
+from ._ignores import accept
+from ._join import join
+from ._judge import assumed, fingerprint, judge
 from ._look import look
 from ._walk import Walk
 from ._workers import run
@@ -75,12 +76,13 @@ def scan(
             raise InputError(
                 f"`{target}` does not exist", hint="a target is a folder, a file, an image's tar, or `-` for standard input"
             )
-    result.findings = [f for harvest in harvests.values() for f in harvest.findings]
-    result.incomplete += [limit for harvest in harvests.values() for limit in harvest.limits]
     now = datetime.now(UTC)
+    result.findings = join(harvests, now.date())
+    result.incomplete += [limit for harvest in harvests.values() for limit in harvest.limits]
     for finding in result.findings:
-        judge(finding, no_files, now)
+        judge(finding, assumed(finding), now)
         finding.fingerprint = fingerprint(finding)
+    result.accepted = accept(result.findings, harvests, now.date())
     result.findings.sort(key=lambda f: (f.path, f.line, f.column))
     return result
 

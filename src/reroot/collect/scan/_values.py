@@ -186,8 +186,8 @@ class Values:
             refers = tuple(dict.fromkeys(env)) or (raw[:60],)
             return Value(raw[:160], start, end, False, refers, last[1] if last else None)
         if sign in ("==", "===", "!=", "!==", "<", ">", "<=", ">=", "in", "is"):
-            env = tuple(dict.fromkeys(ENV.findall(raw)))
-            return Value(raw[:160], start, end, False, env or (raw[:60],), telling=bool(env))
+            seen = tuple(dict.fromkeys(ENV.findall(raw)))
+            return Value(raw[:160], start, end, False, seen or (raw[:60],), telling=bool(seen))
         while stack and len(parts) < 200:
             one = stack.pop()
             if one.type in (

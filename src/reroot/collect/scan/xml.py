@@ -64,7 +64,7 @@ def read(text: Text) -> Page:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CommentHandler = lambda body: page.prose.append((here(), here() + len(body) + 7))
-    parser.EntityDeclHandler = refuse  # type: ignore[assignment]
+    parser.EntityDeclHandler = refuse
     parser.ExternalEntityRefHandler = refuse
     try:
         parser.Parse(data, True)

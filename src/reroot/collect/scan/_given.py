@@ -1,0 +1,111 @@
+"""A finding as the driver would be given it: the options that are written, under the driver's own names, and nothing secret.
+
+None where a name is the team's own switch: what the code makes of ``DB_SSL=true`` no table can tell.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ...model import Files, Given
+from . import _names
+from ._finding import Finding
+
+LIBPQ = frozenset({"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq", "pgx"})
+NODE = frozenset({"node-postgres", "postgres-js", "sequelize", "knex", "typeorm"})
+NODE_OPTIONS = frozenset(
+    {"ssl", "dialectOptions", "connection", "extra", "connectionString", "sslmode", "pool", "dialect_options", "options"}
+)
+OWN = frozenset(
+    "sslmode sslrootcert sslcert sslkey sslcrl sslnegotiation ssl sslfactory sslfactoryarg sslhostnameverifier requiressl service gssencmode channel_binding"
+    " ssl_context sslaccept ssl_min_protocol_version sslsni uselibpqcompat server_tls_sslmode server_tls_ca_file ssl_opts ssl_mode ssl_root_cert cacertfile verify".split()
+)
+
+
+def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
+    """What the driver *driver* is given by the place of *finding*."""
+    inner = {k: v for k, v in finding.settings.items() if k in finding.in_dsn}
+    outer = {k: v for k, v in finding.settings.items() if k not in finding.in_dsn}
+    env = {k: v for k, v in outer.items() if k.startswith("PG") and k.isupper()}
+    options: dict[str, object] | None
+    if driver in NODE:
+        options = _nested({k: v for k, v in outer.items() if k not in env})
+    else:
+        options = _flat({k: v for k, v in outer.items() if k not in env}, driver)
+    if options is None:
+        return None
+    dsn = None
+    if finding.form:
+        if "+" in finding.form or finding.form in ("odbc", "pdo", "asyncpg", "psycopg"):
+            options = {**{k: _value(v) if driver in ("asyncpg", "pg8000") else v for k, v in inner.items()}, **options}
+        else:
+            dsn = _dsn(finding.form, inner)
+    return Given(
+        driver,
+        finding.version,
+        dsn=dsn,
+        options=options,
+        env=env,
+        host=finding.host or "server",
+        home="/home/client",
+        files=files,
+    )
+
+
+def _dsn(form: str, options: dict[str, str]) -> str:
+    query = "&".join(f"{name}={quote(value, safe='/:')}" for name, value in options.items())
+    if form in ("jdbc", "r2dbc"):
+        return f"{'jdbc' if form == 'jdbc' else 'r2dbc'}:postgresql://server/db" + (f"?{query}" if query else "")
+    if form == "keywords":
+        return "host=server dbname=db " + " ".join(f"{name}='{value}'" for name, value in options.items())
+    if form == "ado":
+        return "Host=server;Database=db;" + ";".join(f"{name}={value}" for name, value in options.items())
+    return "postgresql://user@server/db" + (f"?{query}" if query else "")
+
+
+def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
+    found: dict[str, object] = {}
+    for name, value in options.items():
+        last = name.rpartition(".")[2]
+        role = _names.role(last)
+        if driver in LIBPQ or driver == "pgjdbc":
+            if last.lower() in OWN and (last == last.lower() or driver != "pgjdbc"):
+                found[last.lower() if driver in LIBPQ else last] = value
+            elif role == "mode":
+                found["sslmode"] = value
+            elif role == "roots":
+                found["sslrootcert"] = value
+            elif role == "factory" and driver == "pgjdbc":
+                found["sslfactory"] = value
+            else:
+                return None
+        elif role == "mode" and driver == "asyncpg":
+            found["ssl"] = value
+        elif last.lower() in OWN or driver == "npgsql":
+            found[last] = _value(value) if driver in ("asyncpg", "pg8000") else value
+        elif role == "mode":
+            found["sslmode"] = value
+        else:
+            return None
+    return found
+
+
+def _nested(options: dict[str, str]) -> dict[str, object] | None:
+    """``ssl.rejectUnauthorized`` becomes an object within an object."""
+    found: dict[str, object] = {}
+    for name, value in options.items():
+        parts = [p for p in name.split(".") if p]
+        if not parts or parts[0] not in NODE_OPTIONS:
+            return None
+        here = found
+        for part in parts[:-1]:
+            inner = here.get(part)
+            if not isinstance(inner, dict):
+                inner = here[part] = {}
+            here = inner
+        here[parts[-1]] = _value(value)
+    return found
+
+
+def _value(value: str) -> object:
+    return {"true": True, "false": False, "none": None, "null": None}.get(value.strip().lower(), value)

@@ -1,0 +1,151 @@
+"""Infrastructure as code: which certificate authority a database gets, and whether it insists on TLS."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from . import _environment
+from ._finding import Finding, Harvest, Spot
+from ._names import squeezed
+from ._reader import Entry, Page
+
+IDENTIFIER = re.compile(r"^rds-ca-(?:20\d\d|rsa\d{4}-g\d|ecc\d{3}-g\d)$")
+_NAME = re.compile(
+    r"^(.*)cacert(ificate)?identifier$|^cacertificate$|^cacertid(entifier)?$|^(rds|db)?ca(cert)?(ificate)?id(entifier)?$|^certificateidentifier$"
+)
+_CDK = re.compile(r"CaCertificate\.(?:RDS_CA_(\w+)|of\(\s*[\"']([\w-]+))")
+_RESOURCE = re.compile(r"resource aws_(db_instance|rds_cluster_instance|rds_cluster)\b")
+_STRANGER = re.compile(r"mysql|maria|oracle|sqlserver|docdb|neptune|db2", re.IGNORECASE)
+_FORCED = frozenset({"rdsforcessl"})
+_AZURE = frozenset({"sslenforcementenabled", "sslenforcement", "requiresecuretransport"})
+
+
+def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
+    """Add what the entries of a file say about servers."""
+    by_block: dict[int, list[Entry]] = defaultdict(list)
+    for entry in page.entries:
+        by_block[entry.block].append(entry)
+    for entry in page.entries:
+        word = squeezed(entry.name.rpartition(".")[2] if "force_ssl" not in entry.name else entry.name)
+        labels = page.labels(entry.block)
+        around = (
+            " ".join(labels[:6])
+            + " "
+            + " ".join(e.value for e in by_block[entry.block] if squeezed(e.name) in ("engine", "family", "databaseversion"))
+        )
+        if _STRANGER.search(around) or (_STRANGER.search(path) and "postgres" not in path):
+            continue
+        if IDENTIFIER.match(entry.value) or _NAME.match(word) or _CDK.search(entry.value):
+            _identifier(page, path, harvest, entry, labels, word)
+        elif word in _FORCED or (word in _AZURE and "postgres" in (around + path).lower()):
+            _forced(page, path, harvest, entry, labels)
+    for block in page.blocks:
+        if _RESOURCE.match(block.label) and "cluster " not in block.label.replace("rds_cluster ", "cluster "):
+            _absent(page, path, harvest, block.index, by_block)
+    _cloudformation(page, path, harvest, by_block)
+
+
+def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[str], word: str) -> None:
+    value = entry.value.strip()
+    cdk = _CDK.search(value)
+    literal = bool(IDENTIFIER.match(value)) or (cdk is not None)
+    if not literal and (
+        entry.plain and value not in ("", "null") or word in ("certificateidentifier", "cacertificate") or value == "null"
+    ):
+        return
+    if not literal and not entry.refers and value:
+        return
+    if (
+        literal
+        and not _NAME.match(word)
+        and not re.search(r"default|ca|cert", entry.name + " " + " ".join(labels[:2]), re.IGNORECASE)
+    ):
+        return
+    rule = "RR506" if any("aws_rds_certificate" in label for label in labels) else "RR501" if literal else "RR502"
+    finding = _finding(page, path, entry, labels, rule)
+    finding.roots = cdk[0] if cdk else value or None
+    finding.decidable = literal and entry.plain or cdk is not None
+    finding.refers = () if finding.decidable else entry.refers
+    harvest.findings.append(finding)
+
+
+def _forced(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[str]) -> None:
+    value = entry.value.strip().strip("'\"").lower()
+    rule = (
+        "RR504" if value in ("1", "on", "true", "enabled") else "RR505" if value in ("0", "off", "false", "disabled") else "RR502"
+    )
+    finding = _finding(page, path, entry, labels, rule)
+    finding.mode = f"{entry.name}={entry.value.strip()}"
+    finding.decidable = rule != "RR502"
+    finding.refers = entry.refers
+    harvest.findings.append(finding)
+
+
+def _absent(page: Page, path: str, harvest: Harvest, block: int, by_block: dict[int, list[Entry]]) -> None:
+    entries = by_block.get(block, [])
+    engine = next((e.value for e in entries if e.name == "engine"), "")
+    if any(_NAME.match(squeezed(e.name)) for e in entries) or "postgres" not in engine:
+        return
+    here = page.blocks[block]
+    line, column = page.text.place(here.start)
+    finding = Finding(
+        path,
+        line,
+        column,
+        "infrastructure",
+        "RR503",
+        "",
+        line,
+        level="note",
+        environment=_environment.of(path, page.labels(block)),
+        name=here.label[:80],
+    )
+    harvest.findings.append(finding)
+
+
+def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int, list[Entry]]) -> None:
+    for block in page.blocks:
+        kind = next((e for e in by_block.get(block.index, ()) if e.name == "Type" and e.value == "AWS::RDS::DBInstance"), None)
+        if kind is None:
+            continue
+        inside = [e for e in page.entries if e.block != block.index and block.start <= e.start <= (block.end or 1 << 60)]
+        engine = next((e.value for e in inside if e.name == "Engine"), "")
+        if "postgres" in engine and not any(_NAME.match(squeezed(e.name)) for e in inside):
+            line, column = page.text.place(kind.key_start)
+            harvest.findings.append(
+                Finding(
+                    path,
+                    line,
+                    column,
+                    "infrastructure",
+                    "RR503",
+                    "",
+                    line,
+                    level="note",
+                    environment=_environment.of(path, page.labels(block.index)),
+                    name=block.label[:80],
+                )
+            )
+
+
+def _finding(page: Page, path: str, entry: Entry, labels: list[str], rule: str) -> Finding:
+    line, column = page.text.place(entry.key_start if entry.name else entry.start)
+    end, _ = page.text.place(entry.start)
+    name = entry.name
+    if name == "default" and labels and labels[0].startswith("variable "):
+        name = labels[0].partition(" ")[2]
+    finding = Finding(
+        path,
+        line,
+        column,
+        "infrastructure",
+        rule,
+        "",
+        max(line, end),
+        environment=_environment.of(path, [name, *labels]),
+        name=name,
+    )
+    if entry.exact:
+        finding.spots["roots"] = Spot(entry.start, entry.end, end)
+    return finding

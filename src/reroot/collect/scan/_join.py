@@ -1,0 +1,285 @@
+"""
+Put the pieces together: the mode stands in one file, the root in another, the switch in a third.
+
+Variables meet the code that reads them, paths meet the files they name (through COPY, mounts and downloads), settings without a
+driver meet the project's manifests, and certificates nobody vouched for become trust stores when a setting refers to them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from . import _environment, _stores
+from ._finding import Copied, Definition, Finding, Harvest, Store
+from ._names import squeezed
+
+MAX_JOINED = 5
+LANGUAGE_OF = {
+    ".py": {"psycopg2", "psycopg", "asyncpg", "pg8000"},
+    ".js": {"node-postgres", "postgres-js", "prisma"},
+    ".ts": {"node-postgres", "postgres-js", "prisma"},
+    ".go": {"pgx", "lib-pq"},
+    ".rs": {"sqlx", "tokio-postgres", "libpq"},
+    ".rb": {"libpq"},
+    ".java": {"pgjdbc", "r2dbc", "vertx"},
+    ".kt": {"pgjdbc", "r2dbc", "vertx"},
+}
+
+
+def join(harvests: Mapping[str, Harvest], today: date) -> list[Finding]:
+    """All findings of a scan, each with what the other files add to it."""
+    findings = [f for h in harvests.values() for f in h.findings]
+    definitions: dict[str, list[Definition]] = defaultdict(list)
+    for harvest in harvests.values():
+        for definition in harvest.definitions:
+            definitions[squeezed(definition.name.rpartition(".")[2])].append(definition)
+    copies = [c for h in harvests.values() for c in h.copies]
+    stores = {s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem"}
+    _name_drivers(findings, harvests)
+    for finding in findings:
+        if finding.refers:
+            _values(finding, definitions)
+    _driver_of_variables(findings)
+    referred = _resolve(findings, stores, copies)
+    findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today)
+    return _once(findings)
+
+
+# ── drivers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) -> None:
+    by_folder: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for path, harvest in harvests.items():
+        if harvest.drivers:
+            by_folder[posixpath.dirname(path)].extend(harvest.drivers)
+    for finding in findings:
+        if finding.driver is not None and not (finding.driver == "libpq" and finding.wrapper == "django"):
+            _version(finding, by_folder)
+            continue
+        if finding.kind == "infrastructure":
+            continue
+        known = _nearest(finding.path, by_folder)
+        ends = posixpath.splitext(finding.path)[1]
+        if ends in LANGUAGE_OF:
+            known = [k for k in known if k[0] in LANGUAGE_OF[ends]]
+        names = {k[0] for k in known}
+        if finding.wrapper == "django":
+            names &= {"psycopg", "psycopg2"}
+        if finding.form in ("postgres", "postgresql") and len(names) > 1:
+            names -= {"asyncpg", "pg8000"}
+        if len(names) == 1:
+            one = next(k for k in known if k[0] in names)
+            finding.driver, finding.version = one[0], one[1] or None
+            finding.wrapper = finding.wrapper or one[2] or None
+        elif finding.name.startswith("PG") and finding.driver is None and not names:
+            finding.driver = "libpq"
+
+
+def _nearest(path: str, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
+    folder = posixpath.dirname(path)
+    while True:
+        if folder in by_folder:
+            return by_folder[folder]
+        if not folder:
+            break
+        folder = posixpath.dirname(folder)
+    every = [d for drivers in by_folder.values() for d in drivers]
+    return every if len({d[0] for d in every}) == 1 else []
+
+
+def _version(finding: Finding, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> None:
+    for driver, version, _ in _nearest(finding.path, by_folder):
+        if driver == finding.driver and version:
+            finding.version = version
+
+
+def _driver_of_variables(findings: list[Finding]) -> None:
+    """A variable is read by the driver of the code that refers to it."""
+    readers: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    for finding in findings:
+        if finding.driver and finding.refers:
+            for name in finding.refers:
+                readers[squeezed(name)].add((finding.driver, finding.wrapper))
+    for finding in findings:
+        if finding.driver is None and finding.name:
+            found = readers.get(squeezed(finding.name), set())
+            if len({d for d, _ in found}) == 1:
+                finding.driver, finding.wrapper = next(iter(found))
+
+
+# ── variables ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _values(finding: Finding, definitions: Mapping[str, list[Definition]]) -> None:
+    top = finding.path.split("/")[0] if "/" in finding.path else ""
+    for name in finding.refers:
+        last = squeezed(name.rpartition(".")[2].split("[")[0])
+        found = [d for d in definitions.get(last, ()) if (d.path, d.line) != (finding.path, finding.line) and d.value]
+        near = [d for d in found if d.path.split("/")[0] == top] or found
+        for definition in near[:MAX_JOINED]:
+            entry = (definition.path, definition.line, definition.value)
+            if entry not in finding.joined and len(finding.joined) < MAX_JOINED:
+                finding.joined.append(entry)
+
+
+# ── trust stores ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _resolve(findings: Iterable[Finding], stores: dict[str, Store], copies: list[Copied]) -> dict[str, list[Finding]]:
+    """Which stores are referred to, and by whom."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for path in stores:
+        by_name[posixpath.basename(path)].append(path)
+    sources: dict[str, list[Copied]] = defaultdict(list)
+    for copy in copies:
+        sources[posixpath.basename(copy.target)].append(copy)
+    referred: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if not finding.roots or "://" in finding.roots or finding.roots == "system" or finding.kind == "infrastructure":
+            continue
+        path = _store_of(finding.roots, finding.path, stores, by_name, sources)
+        for copy in sources.get(posixpath.basename(finding.roots), ()):
+            if copy.target.endswith(finding.roots.lstrip("./~")) and (copy.path, copy.line) != (finding.path, finding.line):
+                entry = (copy.path, copy.line, copy.source)
+                if entry not in finding.joined and len(finding.joined) < MAX_JOINED:
+                    finding.joined.append(entry)
+                if finding.rule == "RR215" and re.search(r"bundle|combined|global", copy.source):
+                    finding.rule = "RR212" if finding.driver == "pgjdbc" else finding.rule
+        if path is not None:
+            referred[path].append(finding)
+            store = stores[path]
+            names = ", ".join(dict.fromkeys(store.subjects[:3])) + (" …" if store.count > 3 else "")
+            finding.joined.append(
+                (path, max(store.line, 1), f"{store.count} certificate{'s' * (store.count != 1)}: {names}"[:160])
+            )
+    return referred
+
+
+def _store_of(
+    roots: str, path: str, stores: Mapping[str, Store], by_name: Mapping[str, list[str]], sources: Mapping[str, list[Copied]]
+) -> str | None:
+    folder = posixpath.dirname(path)
+    wanted = roots.removeprefix("file:").removeprefix("classpath:").strip("'\"")
+    wanted = re.sub(r"^\$\{[^}]*\}/?|^\$\w+/|^~/", "", wanted).lstrip("/") if not wanted.startswith(".") else wanted
+    step = folder
+    while True:
+        candidate = posixpath.normpath(posixpath.join(step, wanted))
+        if candidate in stores:
+            return candidate
+        if not step:
+            break
+        step = posixpath.dirname(step)
+    name = posixpath.basename(wanted)
+    for copy in sources.get(name, ()):
+        source = posixpath.basename(copy.source)
+        found = by_name.get(source, [])
+        if len(found) == 1:
+            return found[0]
+    found = by_name.get(name, [])
+    return (
+        found[0]
+        if len(found) == 1
+        and name not in ("ca.pem", "ca.crt", "root.crt", "cert.pem", "server.crt")
+        or len(found) == 1
+        and len(stores) < 3
+        else None
+    )
+
+
+def _store_findings(
+    stores: Iterable[Store], referred: Mapping[str, list[Finding]], findings: list[Finding], today: date
+) -> list[Finding]:
+    taken = {(f.path, f.line) for f in findings}
+    found = []
+    for store in stores:
+        readers = referred.get(store.path, [])
+        if store.vendored and not store.known:
+            continue
+        if not _stores.is_ours(store) and not readers and not _beside(store, findings):
+            continue
+        line = max(store.line, 1)
+        finding = Finding(
+            store.path,
+            line,
+            1,
+            "trust-store-file",
+            "",
+            "",
+            max(store.line_end, line),
+            environment=_environment.of(store.path, [store.name]),
+        )
+        finding.name, finding.vendored = store.name if store.line > 1 else "", store.vendored
+        expired = [s for s, end in zip(store.subjects, store.ends, strict=False) if end < today.isoformat()]
+        finding.rule = _store_rule(store, readers, expired)
+        finding.text = _store_words(store, readers, expired)
+        finding.settings = {"fingerprints": " ".join(f[:16] for f in store.fingerprints[:8])} if store.fingerprints else {}
+        if (finding.path, finding.line) in taken and store.line > 1:
+            continue
+        found.append(finding)
+    return found
+
+
+def _beside(store: Store, findings: Iterable[Finding]) -> bool:
+    """A certificate pasted in the lines of a PostgreSQL setting."""
+    if store.line <= 1 or store.form != "pem":
+        return False
+    return any(f.path == store.path and f.kind == "setting" and f.line - 3 <= store.line <= f.line_end + 3 for f in findings)
+
+
+def _store_rule(store: Store, readers: list[Finding], expired: list[str]) -> str:
+    if store.vendored:
+        return "RR210"
+    if store.count and store.leafs == store.count and not store.known:
+        return "RR208"
+    if store.count and store.intermediates == store.count:
+        return "RR209"
+    if expired:
+        return "RR203"
+    if not readers and store.line <= 1:
+        return "RR207" if not store.known else "RR211"
+    return "RR211"
+
+
+def _store_words(store: Store, readers: list[Finding], expired: list[str]) -> str:
+    if store.failed and not store.count:
+        return f"trust store that could not be read: {store.failed}"
+    names = ", ".join(dict.fromkeys(store.subjects[:4])) + (" …" if store.count > 4 else "")
+    parts = [f"{store.count} certificate{'s' * (store.count != 1)} ({store.form}): {names}"]
+    if expired:
+        parts.append(f"expired: {', '.join(expired[:3])}")
+    if store.leafs and store.leafs == store.count:
+        parts.append("no root among them")
+    if store.intermediates:
+        parts.append(f"{store.intermediates} intermediate{'s' * (store.intermediates != 1)}")
+    if readers:
+        parts.append(
+            f"read by {readers[0].path}:{readers[0].line}" + (f" and {len(readers) - 1} more" if len(readers) > 1 else "")
+        )
+    elif store.line <= 1 and not store.vendored:
+        parts.append("nothing seen refers to it")
+    return "; ".join(parts)
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Two readings of the same place are one finding: the one that says more stays."""
+    best: dict[tuple[str, int, str], Finding] = {}
+    for finding in findings:
+        key = (finding.path, finding.line, finding.kind if finding.kind != "setting" else f"setting {finding.column}")
+        other = best.get(key)
+        if other is None or _weight(finding) > _weight(other):
+            best[key] = finding
+    return list(best.values())
+
+
+def _weight(finding: Finding) -> int:
+    return (
+        4 * bool(finding.mode)
+        + 2 * bool(finding.roots)
+        + bool(finding.driver)
+        + (3 if finding.rule in ("RR204", "RR105", "RR112", "RR115") else 0)
+    )

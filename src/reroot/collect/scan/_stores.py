@@ -1,0 +1,134 @@
+"""
+Trust stores found on the way: PEM in a file of its own, pasted into code or a ConfigMap, and key stores.
+
+Most certificates in a tree are none of ours (identity partners, mobile apps, web servers). One counts when it is a known root of
+a database provider, when its name says so, or when a PostgreSQL setting refers to it; the last is told when the tree is joined.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from ._finding import Harvest, Store
+from ._text import Text
+
+BLOCK = re.compile(r"-----BEGIN (TRUSTED )?CERTIFICATE-----(.{20,16000}?)-----END (TRUSTED )?CERTIFICATE-----", re.DOTALL)
+KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Amazon RDS"), "Amazon RDS"),
+    (re.compile(r"Google Cloud SQL|Google, Inc.*Cloud SQL|Cloud SQL Server CA", re.IGNORECASE), "Google Cloud SQL"),
+    (
+        re.compile(
+            r"Supabase|Aiven|Project CA|Crunchy|DigitalOcean|Heroku Postgres|CloudNativePG|cnpg|Timescale|Neon|Patroni",
+            re.IGNORECASE,
+        ),
+        "managed PostgreSQL",
+    ),
+)
+NAMED = re.compile(
+    r"rds|aurora|postgres|pgsql|(?<![a-z])pg(?![a-z])|(?<![a-z])db[-_.]?(ca|root|server|cert|ssl)?(?![a-z])|database|global-bundle|cloud-?sql|\.postgresql/",
+    re.IGNORECASE,
+)
+FOREIGN = re.compile(
+    r"redis|mysql|maria|kafka|mongo|elastic|ldap|smtp|rabbit|saml|oidc|jwt|nginx|apache|ingress|apns|apple|android|ios|codesign|signing|ssh|sns|idp|okta|partner|webhook"
+    r"|haproxy|traefik|envoy|grpc|etcd|kube|docker|registry|server\.(crt|pem|cer)$|client[\w-]*\.(crt|pem)|tls\.crt$|localhost|fullchain|letsencrypt|wildcard|docdb|documentdb|proxy",
+    re.IGNORECASE,
+)
+MAX_CERTIFICATES = 2000
+
+
+def pasted(text: Text, path: str, harvest: Harvest, vendored: bool) -> None:
+    """PEM blocks in a text: each run of blocks that stand together is one store."""
+    if "BEGIN" not in text.text:
+        return
+    runs: list[list[re.Match[str]]] = []
+    for match in BLOCK.finditer(text.text):
+        if runs and len(text.text[runs[-1][-1].end() : match.start()]) < 1500:
+            runs[-1].append(match)
+        else:
+            runs.append([match])
+        if sum(map(len, runs)) > MAX_CERTIFICATES:
+            break
+    for run in runs[:50]:
+        first, _ = text.place(run[0].start())
+        last, _ = text.place(run[-1].end())
+        before = text.text[max(0, run[0].start() - 200) : run[0].start()]
+        name = next(iter(re.findall(r"[\w.\-]+", before.rstrip(" \n\t'\"`|>-=:({[\\"))[-1:]), "")
+        harvest.stores.append(_store(path, first, last, "pem", [_der(m[2]) for m in run], name, vendored))
+
+
+def _der(body: str) -> bytes:
+    cleaned = re.sub(r"\\[nr]|[^A-Za-z0-9+/=]", "", re.sub(r"\\[nrt]", "", body))
+    try:
+        return base64.b64decode(cleaned + "=" * (-len(cleaned) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _store(path: str, line: int, line_end: int, form: str, ders: list[bytes], name: str, vendored: bool) -> Store:
+    from ...pki.certificate import Certificate
+
+    store = Store(path, line, line_end, form, len(ders), 0, name=name, vendored=vendored)
+    subjects: list[str] = []
+    prints: list[str] = []
+    ends: list[str] = []
+    known: set[str] = set()
+    for der in ders:
+        certificate = Certificate(der)
+        if not certificate.is_readable:
+            store.failed = "a certificate is damaged"
+            continue
+        title = certificate.title
+        whole = f"{certificate.parsed.subject.rfc4514_string()} {certificate.issuer_title}"
+        subjects.append(title)
+        prints.append(certificate.fingerprint)
+        ends.append(certificate.not_after.date().isoformat())
+        if certificate.is_ca and certificate.is_self_issued:
+            store.roots += 1
+        elif certificate.is_ca:
+            store.intermediates += 1
+        elif certificate.is_self_issued:
+            store.roots += 1
+            store.leafs += 1
+        else:
+            store.leafs += 1
+        known.update(family for pattern, family in KNOWN if pattern.search(whole))
+    store.subjects, store.fingerprints, store.ends, store.known = (
+        tuple(subjects[:40]),
+        tuple(prints),
+        tuple(ends),
+        tuple(sorted(known)),
+    )
+    return store
+
+
+def key_store(path: str, data: bytes, harvest: Harvest, vendored: bool) -> None:
+    """A binary trust store: told by content, read without a password as far as that goes."""
+    from ... import truststores
+    from ...errors import RerootError
+
+    try:
+        form = truststores.detect(data)
+        roots = truststores.read(data, format=form)
+    except RerootError as error:
+        if re.search(r"password", f"{error.message} {error.hint}", re.IGNORECASE) or path.endswith((".jks", ".p12", ".pfx")):
+            harvest.stores.append(Store(path, 0, 0, "key store", 0, 0, vendored=vendored, failed=error.message))
+        return
+    harvest.stores.append(_store(path, 0, 0, form, [c.der for c in roots.certificates], "", vendored))
+
+
+def is_ours(store: Store) -> bool:
+    """Does a store speak for itself, without any setting that refers to it?"""
+    if store.known:
+        return True
+    if not store.count and store.form == "pem":
+        return False
+    words = f"{store.path} {store.name}"
+    if (
+        FOREIGN.search(words.rpartition("/")[2] if "/" in words else words)
+        or FOREIGN.search(store.path)
+        and not re.search(r"rds|postgres|pgsql", words, re.IGNORECASE)
+    ):
+        return False
+    return bool(NAMED.search(words)) and (store.roots > 0 or not store.count or store.intermediates > 0 or "root" in words)
