@@ -18,7 +18,7 @@ from reroot.lab.postgres import Postgres
 from reroot.model import Accepts
 
 ROOT = ca.root("corp-root-2019")
-LEAF = ca.leaf(ROOT, "db.bed.test", "127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=100, minutes=1))
+LEAF = ca.leaf(ROOT, "db.bed.test", "127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=100, hours=12))
 NOW = datetime.now(UTC)
 
 
