@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from reroot.lab.postgres import Installation, Postgres, clean_environment, fleet, installations
@@ -34,6 +34,7 @@ _RULES = "local all all trust\n" + "".join(
     for kind, user in (("hostssl", "u_hostssl"), ("host", "u_host"), ("hostnossl", "u_hostnossl"))
     for address in ("127.0.0.1/32", "::1/128")
 )
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _USERS = {"hostssl": "u_hostssl", "host": "u_host", "hostnossl": "u_hostnossl", "no-tls": "u_host"}
 
 
@@ -115,8 +116,11 @@ class Oracle:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
 
-    def run(self, clients: Sequence[Client], scenarios: Iterable[Scenario]) -> Iterator[Row]:
-        """Every scenario with every client that can write it, a group of one chain at a time."""
+    def run(self, clients: Sequence[Client], scenarios: Iterable[Scenario], share: Mapping[str, int] = NO_LIMITS) -> Iterator[Row]:
+        """Every scenario with every client that can write it, a group of one chain at a time.
+
+        *share* limits a client, by name, to the first so many scenarios.
+        """
         workers = [Worker(c, self.hosts, self.folder / f"{c.name}.log") for c in clients]
         try:
             for worker in workers:
@@ -124,18 +128,22 @@ class Oracle:
             for chain, group in _by_chain(scenarios).items():
                 for server in self._servers_of(group):
                     server.present(self.material.chain(chain).pair)
-                yield from self._run_group(workers, group)
+                yield from self._run_group(workers, group, share)
         finally:
             for worker in workers:
                 worker.close()
 
-    def _run_group(self, workers: Sequence[Worker], group: Sequence[tuple[int, Scenario]]) -> Iterator[Row]:
+    def _run_group(
+        self, workers: Sequence[Worker], group: Sequence[tuple[int, Scenario]], share: Mapping[str, int]
+    ) -> Iterator[Row]:
         rows: list[list[Row]] = [[] for _ in workers]
         failures: list[BaseException] = []
 
         def work(worker: Worker, out: list[Row]) -> None:
             try:
                 for number, scenario in group:
+                    if number >= share.get(worker.client.name, number + 1):
+                        continue
                     row = self._row(worker, number, scenario)
                     if row is not None:
                         out.append(row)

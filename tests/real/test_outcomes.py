@@ -1,7 +1,8 @@
 """
 The rules against reality: for each scenario, what a real driver got from a real server is what the rules foresaw.
 
-Everyday, a few hundred scenarios with the everyday drivers; `make matrix` runs thousands with every driver of the machine.
+Everyday, a few hundred scenarios with the everyday drivers and some with the others; `make matrix` runs thousands with every
+driver of the machine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .clients import Client, found
 from .scenarios import scenarios
 
 EVERYDAY = 300
+A_TASTE = 60
 FULL = 3000
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("oracle")]
@@ -22,19 +24,20 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("oracle")]
 
 @pytest.fixture(scope="module")
 def everyday() -> oracle.Comparison:
-    return _compared([c for c in found()[0] if c.everyday], EVERYDAY)
+    clients = found()[0]
+    return _compared(clients, EVERYDAY, {c.name: A_TASTE for c in clients if not c.everyday})
 
 
 @pytest.fixture(scope="module")
 def full() -> oracle.Comparison:
-    return _compared(found()[0], FULL)
+    return _compared(found()[0], FULL, {})
 
 
-def _compared(clients: list[Client], count: int) -> oracle.Comparison:
+def _compared(clients: list[Client], count: int, share: dict[str, int]) -> oracle.Comparison:
     if not clients:
         pytest.skip("no real client is installed (`tools/clients.sh everyday`)")
     with oracle.Oracle() as lab:
-        rows = list(lab.run(clients, scenarios(count)))
+        rows = list(lab.run(clients, scenarios(count), share))
         oracle.foresee(rows)
         return oracle.Comparison(rows)
 

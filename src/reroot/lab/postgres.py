@@ -8,6 +8,7 @@ input closes, and it stops the server and removes the folder. ``installation.py`
 
 from __future__ import annotations
 
+import atexit
 import base64
 import os
 import re
@@ -94,10 +95,13 @@ def _remove_when_we_end(folder: Path) -> None:
     """A shell waits for our end, in whatever way it comes, and removes the folder."""
     script = "trap '' INT TERM HUP; read word; rm -rf \"$0\""
     waiting = subprocess.Popen(["/bin/sh", "-c", script, str(folder)], stdin=subprocess.PIPE, start_new_session=True, cwd="/")
-    _waiting.append(waiting)
+    atexit.register(_let_go, waiting, os.getpid())
 
 
-_waiting: list[subprocess.Popen[bytes]] = []
+def _let_go(waiting: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() == owner and waiting.stdin is not None:
+        waiting.stdin.close()
+        waiting.wait()
 
 
 # ── one running server ───────────────────────────────────────────────────────────────────────────
