@@ -125,6 +125,16 @@ for program in (native / "bin").iterdir():
 PYTHON
 }
 
+# Older versions of Node's drivers: one folder each, named after package and version.
+npm_older() {
+    for one in pg-connection-string@2.3.0 pg-connection-string@2.4.0 pg-connection-string@2.5.0 pg-connection-string@2.6.2 \
+        pg-connection-string@2.7.0 pg-connection-string@2.8.5 pg-connection-string@2.9.1 pg-connection-string@2.10.0 \
+        pg-connection-string@2.12.0 pg-connection-string@2.13.0 postgres@3.2.4 postgres@3.3.5 postgres@3.4.0 postgres@3.4.7 \
+        pg@8.3.3 pg@8.4.2 pg@8.11.6 pg@8.16.3 pg@8.22.0; do
+        npm_install "node-parsers/${one%@*}-${one#*@}" "$one" || return 1
+    done
+}
+
 npm_packages() {
     if ! command -v npm >/dev/null 2>&1; then
         if may_apt; then part apt-node apt_install nodejs npm; fi
@@ -132,6 +142,7 @@ npm_packages() {
     fi
     part node npm_install node pg@8 pg-connection-string@2 postgres@3 knex@3 sequelize@6 typeorm@1
     part postgres18 npm_postgres
+    [ "$wanted" = matrix ] && part node-parsers npm_older
     part pgjdbc-42.2 npm_install liquibase node-liquibase@4
 }
 

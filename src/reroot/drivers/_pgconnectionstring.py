@@ -18,12 +18,16 @@ from . import _whatwg
 Config = dict[str, Any]
 Version = tuple[int, ...]
 
-FIRST, LAST = (2, 0), (3, 0)
-MODES, URL_CLASS, COMPAT, BARE_IPV6, DIRECT = (2, 4), (2, 6), (2, 8), (2, 13), (2, 14)
+FIRST, LAST = (2, 3), (3, 0)
+MODES, URL_CLASS, COMPAT, BARE_IPV6, DIRECT = (2, 4), (2, 6), (2, 8), (2, 14), (2, 14)
 """From which version on: sslmode is read; URLs are read by ``new URL()``; uselibpqcompat; ``[::1]`` loses its brackets; direct TLS."""
 
 NEEDS_ENCODING = re.compile(r" |%[^a-f0-9]|%[a-f0-9][^a-f0-9]", re.IGNORECASE)
-PLAIN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[\w.%~\-]*(?::[\w.%~\-]*)?@)?[\w.\-]*(?::\d+)?(?:/[\w.%~\-]*)?(?:\?[\w.%~=&/+,:\-]*)?", re.ASCII)
+CHARACTERS = r"(?:[A-Za-z0-9._~\-]|%[0-9A-Fa-f]{2})"
+PLAIN_URL = re.compile(
+    rf"postgres(?:ql)?://(?:{CHARACTERS}+(?::{CHARACTERS}*)?@)?[a-z0-9.\-]+(?::[1-9]\d{{0,3}})?(?:/{CHARACTERS}*)?"
+    rf"(?:\?(?:{CHARACTERS}|[=&/])*)?"
+)
 FILES = (("sslcert", "cert"), ("sslkey", "key"), ("sslrootcert", "ca"))
 UNDECIDED = " reading"
 """The key under which a config says why these rules cannot tell how it is read."""
@@ -36,14 +40,17 @@ def parse(text: str, version: Version, files: Files) -> Config:
     if text.startswith("/"):
         words = text.split(" ")
         return {"host": words[0], "database": words[1] if len(words) > 1 else None}
+    if version < URL_CLASS and not PLAIN_URL.fullmatch(text):
+        return {UNDECIDED: "before 2.6 pg-connection-string read URLs by Node's older parser, which differs on odd ones"}
     url, dummy = _url(text)
     config: Config = dict(url.query)
+    if version < URL_CLASS:
+        for name in ("user", "password", "port"):
+            config.pop(name, None)
     config["user"] = config.get("user") or _whatwg.decode_uri_component(url.username)
     config["password"] = config.get("password") or _whatwg.decode_uri_component(url.password)
     if url.special:
         config[UNDECIDED] = f"`{url.scheme}` is not a scheme of PostgreSQL"
-    elif version < URL_CLASS and not PLAIN_URL.fullmatch(text):
-        config[UNDECIDED] = "before 2.6 pg-connection-string read URLs by Node's older parser, which differs on odd characters"
     if url.scheme == "socket":
         config["host"] = _whatwg.decode_uri(url.pathname)
         config["database"], config["client_encoding"] = config.get("db"), config.get("encoding")
