@@ -9,13 +9,14 @@ the one after. The old bytes are kept as the difference from the new ones, so no
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,12 +111,9 @@ class Journal:
 
     @contextmanager
     def _open(self) -> Iterator[int]:
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            new = not self.path.exists()
-            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise self._failed(error) from error
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = not self.path.exists()
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             if new:
@@ -135,24 +133,24 @@ class Journal:
         self._append([{"intent": asdict(intent)} for intent in intents], sync=True)
 
     def end(self, how: str, *intents: Intent) -> None:
-        """Write down how it ended. Not waited for: a lost line is found out by looking at the file."""
-        self._append([{how: intent.id} for intent in intents], sync=False)
+        """Write down how it ended. A lost line is no harm: the file itself says how it ended."""
+        with suppress(TrustStoreError):
+            self._append([{how: intent.id} for intent in intents], sync=False)
 
     def _append(self, records: list[dict[str, object]], *, sync: bool) -> None:
         data = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records).encode()
-        with self._open() as fd:
-            try:
+        try:
+            with self._open() as fd:
                 size = os.fstat(fd).st_size
                 if size and os.pread(fd, 1, size - 1) != b"\n":
                     data = b"\n" + data
-                written = os.write(fd, data)
-                if written < len(data):
+                if os.write(fd, data) < len(data):
                     os.ftruncate(fd, size)
-                    raise OSError(28, os.strerror(28))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if sync:
                     os.fdatasync(fd)
-            except OSError as error:
-                raise self._failed(error) from error
+        except OSError as error:
+            raise self._failed(error) from error
 
     def lines(self) -> list[Line]:
         """Every intent in order, with its end. A line torn by a crash is passed over: what it announced never began."""

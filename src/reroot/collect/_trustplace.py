@@ -73,7 +73,10 @@ class Place:
                 where=self.path,
                 hint="change it where it is made, or turn the other names into symbolic links",
             )
-        fd = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+        try:
+            fd = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+        except OSError as error:
+            raise refused(self.path, error) from error
         try:
             flags = _flags(fd)
         finally:

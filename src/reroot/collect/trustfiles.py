@@ -151,13 +151,16 @@ def remove_root(
         )
 
     def make(content: bytes) -> _Draft:
+        held = {c.fingerprint for c in truststores.read(content, secret).certificates}
+        if held and held <= gone:
+            raise TrustStoreError("would be left without a root", hint="add the next root first")
         draft = _draft(content, Wanted(remove=gone), secret, reader)
         if {c.fingerprint for c in draft.before} - {c.fingerprint for c in draft.after} != gone & {
             c.fingerprint for c in draft.before
         }:
             raise TrustStoreError(f"would not lose just the named roots in the eyes of {draft.reader}")
         if draft.before and not draft.after:
-            raise TrustStoreError("would be left without a root", hint="add the next root first")
+            raise TrustStoreError(f"would be left without a root that {draft.reader} sees", hint="add the next root first")
         return draft
 
     return _change(str(path), "remove", make, execute=execute, allowed=allowed, journal=journal)

@@ -50,7 +50,10 @@ def _entry(number: int, certificate: Certificate) -> Entry:
 
 def write(content: bytes, change: Change, _password: object = None) -> bytes:
     """Certificates side by side are read by Java and Python only, so a file of one is not made a file of two."""
-    held = parts(content)
+    try:
+        held = parts(content)
+    except ValueError as error:
+        raise TrustStoreError(f"is no DER certificate alone: it {error}") from None
     kept = [der for der in held if Certificate(der).fingerprint not in change.remove]
     added = [root.der for root in dict.fromkeys(change.add) if root.der not in kept]
     if added and len(kept) + len(added) > 1:

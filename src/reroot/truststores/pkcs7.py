@@ -73,8 +73,11 @@ def _entry(number: int, der: bytes) -> Entry:
 
 def write(content: bytes, change: Change, _password: object = None) -> bytes:
     """The same container with other certificates; the encoding of those that stay is not touched."""
-    body = _body(content)
-    signed, fields = _signed_data(body)
+    try:
+        body = _body(content)
+        signed, fields = _signed_data(body)
+    except ValueError as error:
+        raise TrustStoreError(f"is no PKCS#7 file: it {error}") from None
     if fields[-1].end - fields[-1].body:
         raise TrustStoreError("carries signatures, and would lose them", hint="make a new bundle with `reroot trust bundle`")
     held = certificates_of(body)
