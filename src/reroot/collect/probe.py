@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import selectors
 import socket
 from collections import deque
@@ -18,12 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
-from ..errors import InputError
 from ..model import Evidence, Strength
 from ..pki.certificate import Certificate
 from ._conversation import Answer, Seen, context, converse
 from ._names import Names, literal
 from ._pace import Pace, Waiting
+from ._target import Target, parse_target
 
 __all__ = ["Answer", "Pace", "Probed", "Target", "parse_target", "probe", "to_evidence"]
 
@@ -31,18 +30,6 @@ LOOK_AHEAD = 10_000
 """How many targets are taken from the source before their turn, so that a slow host does not hold up the others."""
 PARTING = 2.0
 """Seconds that a server gets to hang up after the farewell; its answer is known by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to look. ``host`` is the name asked for; ``address`` is dialled instead of what the name resolves to."""
-
-    host: str
-    port: int = 5432
-    address: str = ""
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +59,6 @@ class Probed:
     def has_answered(self) -> bool:
         """Whether the server's TLS is now known: it served a chain, or said that it has no TLS."""
         return self.answer in (Answer.TLS, Answer.NO_TLS)
-
-
-_PORT = re.compile(r"[0-9]{1,5}")
-
-
-def parse_target(text: str) -> Target:
-    """``HOST``, ``HOST:PORT``, ``ADDRESS``, ``[ADDRESS]:PORT``; the port is 5432 where none is given."""
-    if "://" in text or "=" in text:
-        raise InputError(f"`{_without_password(text)}` is not a host", hint="give `HOST` or `HOST:PORT`")
-    if text.startswith(("/", "@")):
-        raise InputError(f"`{text}` is a unix socket, and PostgreSQL has no TLS there", hint="give `HOST` or `HOST:PORT`")
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or (rest and rest[0] != ":") or ":" not in host:
-            raise InputError(f"`{text}` is not a host", hint="an IPv6 address with a port is written `[::1]:5432`")
-        colon, port = rest[:1], rest[1:]
-    elif text.count(":") > 1:
-        host, colon, port = text, "", ""
-    else:
-        host, colon, port = text.partition(":")
-    if ":" in host and literal(host) is None:
-        raise InputError(f"`{host}` is not an IPv6 address")
-    if not host or any(c.isspace() or not c.isprintable() for c in host):
-        raise InputError(f"`{text}` names no host", hint="give `HOST` or `HOST:PORT`")
-    if colon and not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
-        raise InputError(f"`{port}` is not a port", where=text, hint="a port is a number from 1 to 65535")
-    return Target(literal(host) or host.rstrip(".").lower(), int(port) if colon else 5432)
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", re.sub(r"(?i)(password\s*=\s*)('[^']*'|\S+)", r"\1***", text))
 
 
 def probe(
