@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..model import Ask, FileState, Given, OnDistrust, Reason, Reread, RootsFrom, RootSource, Setting, Settings, TrustPolicy
-from . import _asyncpg, _pyssl
+from . import _asyncpg, _libpq, _pyssl
 from ._driver import Driver
 
 SOURCE = "asyncpg/connect_utils.py _parse_connect_dsn_and_args(), _connect_addr() of 0.20 to 0.32; run with 0.21 to 0.32"
@@ -49,11 +49,18 @@ RETRIES = (0, 23)
 """… a second attempt over the other kind of connection after the server refused the first."""
 RETRIES_TLS_ERRORS = (0, 32)
 """… a second attempt, in plaintext, after a TLS handshake that failed in prefer."""
+SERVER_TAKES = frozenset({"application_name", "client_encoding", "options", "replication"})
 ALPN = (0, 32)
 """… the ALPN without which PostgreSQL takes no direct TLS."""
 
 
 def policy(given: Given, settings: Settings) -> TrustPolicy:
+    found = _policy(given, settings)
+    refused = found.refused or _by_server(settings)
+    return replace(found, refused=refused, socket_is_plain=refused is None)
+
+
+def _policy(given: Given, settings: Settings) -> TrustPolicy:
     version = _asyncpg.version_of(given)
     spec = _asyncpg.context_of(given.options)
     if spec is not None:
@@ -80,7 +87,6 @@ def _from_context(context: _pyssl.Context, base: TrustPolicy, version: tuple[int
         stack=context.stack,
         reread=Reread.AT_START if said != "ssl=True" else Reread.EACH_CONNECTION,
         refused=context.failure,
-        socket_is_plain=context.failure is None,
         undecidable=context.unclear,
         blocked=_without_alpn(base, version),
         reasons=(Reason(code, text, SOURCE),),
@@ -105,8 +111,7 @@ def _from_mode(given: Given, settings: Settings, version: tuple[int, ...]) -> Tr
         return replace(base, reasons=(_said(settings, "TLS is never asked for", "tls-not-asked"),))
     base = replace(base, blocked=_without_alpn(base, version) or _too_old(settings))
     checked = _own_context(given, settings, base, mode) if version >= ROOT_FILE else _default_context(given, settings, base, mode, version)
-    refused = checked.refused or _client_certificate(given, settings, version)
-    return replace(checked, refused=refused, socket_is_plain=refused is None)
+    return replace(checked, refused=checked.refused or _client_certificate(given, settings, version))
 
 
 # ── 0.25 and later ───────────────────────────────────────────────────────────────────────────────
@@ -177,6 +182,15 @@ def _default_context(given: Given, settings: Settings, base: TrustPolicy, mode: 
 
 
 # ── what else may stand in the way ───────────────────────────────────────────────────────────────
+
+
+def _by_server(settings: Settings) -> Reason | None:
+    """Words that asyncpg does not know go to the server, which knows none of libpq's: `ssl=true`, say."""
+    for name in settings.unknown:
+        if name.startswith("ssl") or (name in _libpq.OPTIONS and name not in SERVER_TAKES):
+            text = f"`{name}` is not asyncpg's, is sent to the server as a setting of the session, and is refused there"
+            return Reason("server-parameter", text, SOURCE)
+    return None
 
 
 def _without_alpn(base: TrustPolicy, version: tuple[int, ...]) -> Reason | None:
