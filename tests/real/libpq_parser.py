@@ -53,3 +53,20 @@ def parse(version: int, text: str) -> dict[str, str] | str:
         at += 1
     library.PQconninfoFree(options)
     return found
+
+
+def refusal(version: int, text: str) -> str:
+    """What libpq has against these settings before it opens a connection; ``""`` when nothing."""
+    library = load(version)
+    library.PQconnectStart.restype = ctypes.c_void_p
+    library.PQconnectStart.argtypes = [ctypes.c_char_p]
+    library.PQerrorMessage.restype = ctypes.c_char_p
+    for name in ("PQerrorMessage", "PQstatus", "PQfinish"):
+        getattr(library, name).argtypes = [ctypes.c_void_p]
+    connection = library.PQconnectStart(text.encode())
+    try:
+        message = library.PQerrorMessage(connection).decode("utf-8", "replace").strip()
+        bad = library.PQstatus(connection) == 1
+        return message if bad and "Connection refused" not in message else ""
+    finally:
+        library.PQfinish(connection)

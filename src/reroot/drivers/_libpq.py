@@ -8,6 +8,7 @@ src/interfaces/libpq/fe-connect.c, conninfo_add_defaults(), parseServiceInfo() a
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -257,6 +258,9 @@ def _endpoints(values: Values, given: Given) -> tuple[Endpoint, ...]:
     count = len(addresses) if any(addresses) else len(hosts)
     if any(addresses) and any(hosts) and len(hosts) != len(addresses):
         raise SettingsError(f"could not match {len(hosts)} host names to {len(addresses)} hostaddr values")
+    for address in addresses:
+        if address and not _is_address(address):
+            raise SettingsError(f'could not parse network address "{address}"')
     ports = text(values, "port").split(",")
     if len(ports) > 1 and len(ports) != count:
         raise SettingsError(f"could not match {len(ports)} port numbers to {count} hosts")
@@ -268,6 +272,13 @@ def _endpoints(values: Values, given: Given) -> tuple[Endpoint, ...]:
         )
         for i in range(count)
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def _listed(values: Values, name: str) -> list[str]:
@@ -338,8 +349,30 @@ def _numbers(values: Values, _version: int) -> None:
             raise SettingsError(f'invalid integer value "{value}" for connection option "{name}"')
 
 
+# As of 18 there is `oauth` too.
+METHODS = frozenset({"password", "md5", "gss", "sspi", "scram-sha-256", "none"})
+
+
+def _authentication(values: Values, version: int) -> None:
+    """require_auth: methods by commas, all wanted or all (`!`) unwanted, none of them twice."""
+    written = text(values, "require_auth")
+    if not written:
+        return
+    methods = written.split(",")
+    negative = [m.startswith("!") for m in methods]
+    known = METHODS | ({"oauth"} if version >= 18 else frozenset())
+    for method in methods:
+        if method.removeprefix("!") not in known:
+            raise SettingsError(f'invalid require_auth value: "{written}"')
+    if any(negative) and not all(negative):
+        raise SettingsError("negative require_auth methods cannot be mixed with non-negative methods")
+    if len(set(methods)) < len(methods):
+        raise SettingsError("a require_auth method is specified more than once")
+
+
 CHECKS: tuple[Callable[[Values, int], None], ...] = (
     _choice("channel_binding"),
+    _authentication,
     _choice("sslmode"),
     _choice("sslnegotiation"),
     _choice("sslcertmode"),
