@@ -102,5 +102,7 @@ def changed(inventory: Inventory) -> tuple[str, ...]:
 def dry_text(names: tuple[str, ...], hurt: list[Judgement]) -> str:
     lines = [f"  would go back: {name}" for name in names]
     lines += [f"  {mark(j)}  {j.client} → {j.server}: {j.reasons[0].text if j.reasons else ''}" for j in hurt]
-    follow = "next: `reroot rollback --execute`" if names else "next: `reroot status`"
+    follow = "next: `reroot rollback --execute`" if names and not hurt else "next: `reroot status`"
+    if hurt:
+        follow = "next: give them the old root back with `reroot trust add`"
     return "\n".join([*lines, f"{len(names)} servers to take back, {len(hurt)} connections hurt by it; {follow}"])

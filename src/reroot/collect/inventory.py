@@ -189,7 +189,7 @@ def decode(raw: Mapping[str, Any], kind: type[T], where: str) -> T:
         return msgspec.convert(raw, kind, dec_hook=_secret)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$")
-        key = place.rstrip("`").replace("[...]", "").lstrip(".")
+        key = re.sub(r"\[(\d+)\]", lambda n: f"[{int(n[1]) + 1}]", place.rstrip("`").replace("[...]", "")).lstrip(".")
         # The message names types and, for a choice, the value; values of secret-bearing keys are never choices.
         raise InputError(f"`{key}`: {said[:1].lower() + said[1:]}" if key else said, where=where) from None
 
