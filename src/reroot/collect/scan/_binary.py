@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+from ._archives import open_archive
 from ._finding import Harvest
 from ._look import MAX_BYTES, look
+from ._pgadmin import NAMED as PGADMIN
+from ._pgadmin import servers
 from ._stores import key_store
 from ._text import BOMS
 
@@ -17,6 +20,10 @@ def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
     if any(head.startswith(mark) for mark, _ in BOMS):
         os.lseek(fd, 0, os.SEEK_SET)
         return look(path, os.read(fd, MAX_BYTES + 1), vendored=vendored)
+    if head[:4] == b"PK\x03\x04":
+        return open_archive(path, fd, vendored)
+    if head.startswith(b"SQLite format 3\0") and PGADMIN.search(path):
+        return servers(path, f"/proc/self/fd/{fd}")
     if head[:4] in JAVA or (head[:2] == b"\x30\x82" or head[:2] == b"\x30\x80"):
         if os.fstat(fd).st_size <= MAX_BYTES:
             os.lseek(fd, 0, os.SEEK_SET)

@@ -52,6 +52,8 @@ class Finding:
     policy: dict[str, object] | None = None
     verdict: str | None = None
     vendored: bool = False
+    holds_next: bool | None = None
+    """Does the trust store it refers to hold the next root? None when that is not known."""
     fingerprint: str = ""
 
 

@@ -30,8 +30,8 @@ LANGUAGE_OF = {
 }
 
 
-def join(harvests: Mapping[str, Harvest], today: date) -> list[Finding]:
-    """All findings of a scan, each with what the other files add to it."""
+def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = frozenset()) -> list[Finding]:
+    """All findings of a scan, each with what the other files add to it. *wanted* are the fingerprints of the next roots."""
     findings = [f for h in harvests.values() for f in h.findings]
     definitions: dict[str, list[Definition]] = defaultdict(list)
     for harvest in harvests.values():
@@ -44,8 +44,8 @@ def join(harvests: Mapping[str, Harvest], today: date) -> list[Finding]:
         if finding.refers:
             _values(finding, definitions)
     _driver_of_variables(findings)
-    referred = _resolve(findings, stores, copies)
-    findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today)
+    referred = _resolve(findings, stores, copies, wanted)
+    findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today, wanted)
     return _once(findings)
 
 
@@ -130,7 +130,9 @@ def _values(finding: Finding, definitions: Mapping[str, list[Definition]]) -> No
 # ── trust stores ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _resolve(findings: Iterable[Finding], stores: dict[str, Store], copies: list[Copied]) -> dict[str, list[Finding]]:
+def _resolve(
+    findings: Iterable[Finding], stores: dict[str, Store], copies: list[Copied], wanted: frozenset[str]
+) -> dict[str, list[Finding]]:
     """Which stores are referred to, and by whom."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in stores:
@@ -142,7 +144,7 @@ def _resolve(findings: Iterable[Finding], stores: dict[str, Store], copies: list
     for finding in findings:
         if not finding.roots or "://" in finding.roots or finding.roots == "system" or finding.kind == "infrastructure":
             continue
-        path = _store_of(finding.roots, finding.path, stores, by_name, sources)
+        held = _store_of(finding.roots, finding.path, stores, by_name, sources)
         for copy in sources.get(posixpath.basename(finding.roots), ()):
             if copy.target.endswith(finding.roots.lstrip("./~")) and (copy.path, copy.line) != (finding.path, finding.line):
                 entry = (copy.path, copy.line, copy.source)
@@ -150,9 +152,11 @@ def _resolve(findings: Iterable[Finding], stores: dict[str, Store], copies: list
                     finding.joined.append(entry)
                 if finding.rule == "RR215" and re.search(r"bundle|combined|global", copy.source):
                     finding.rule = "RR212" if finding.driver == "pgjdbc" else finding.rule
-        if path is not None:
-            referred[path].append(finding)
-            store = stores[path]
+        if held is not None:
+            referred[held].append(finding)
+            if wanted and stores[held].count:
+                finding.holds_next = wanted <= set(stores[held].fingerprints)
+            store = stores[held]
             names = ", ".join(dict.fromkeys(store.subjects[:3])) + (" …" if store.count > 3 else "")
             finding.joined.append(
                 (path, max(store.line, 1), f"{store.count} certificate{'s' * (store.count != 1)}: {names}"[:160])
@@ -192,7 +196,7 @@ def _store_of(
 
 
 def _store_findings(
-    stores: Iterable[Store], referred: Mapping[str, list[Finding]], findings: list[Finding], today: date
+    stores: Iterable[Store], referred: Mapping[str, list[Finding]], findings: list[Finding], today: date, wanted: frozenset[str]
 ) -> list[Finding]:
     taken = {(f.path, f.line) for f in findings}
     found = []
@@ -216,6 +220,8 @@ def _store_findings(
         finding.name, finding.vendored = store.name if store.line > 1 else "", store.vendored
         expired = [s for s, end in zip(store.subjects, store.ends, strict=False) if end < today.isoformat()]
         finding.rule = _store_rule(store, readers, expired)
+        if wanted and store.count and not wanted <= set(store.fingerprints) and finding.rule in ("RR203", "RR211"):
+            finding.rule = "RR202"
         finding.text = _store_words(store, readers, expired)
         finding.settings = {"fingerprints": " ".join(f[:16] for f in store.fingerprints[:8])} if store.fingerprints else {}
         if (finding.path, finding.line) in taken and store.line > 1:

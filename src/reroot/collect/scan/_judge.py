@@ -31,6 +31,8 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
         }
     if not finding.rule:
         finding.rule = _rule(finding, policy)
+    if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):
+        finding.verdict = "loses-tls" if finding.rule == "RR104" else "breaks"
     rule = RULES[finding.rule]
     finding.level = _level(finding, rule.level)
     if not finding.text:
@@ -160,6 +162,21 @@ def _rule_of_policy(finding: Finding, policy: TrustPolicy) -> str:
     return "RR102"
 
 
+_HOLDS = {
+    "breaks": "RR101 RR102 RR103 RR106 RR107 RR115 RR116 RR202 RR204 RR208 RR209 RR212 RR214 RR501",
+    "loses-tls": "RR104 RR105",
+    "unknown": "RR130 RR201 RR502",
+    "not-verifying": "RR110 RR111 RR112",
+    "plaintext": "RR113",
+}
+_HELD_BY = {rule: word for word, rules in _HOLDS.items() for rule in rules.split()}
+
+
+def holds(finding: Finding) -> str:
+    """What a finding means for a rotation, in the words of ``--fail-on``; empty when it stands in nobody's way."""
+    return _HELD_BY.get(finding.rule, "")
+
+
 def _level(finding: Finding, level: str) -> str:
     """Tests, examples and CI cannot hurt a user: what is an error in production is a note there."""
     if finding.environment in ("test", "example", "ci") and level != "note":
@@ -214,6 +231,8 @@ def _words(finding: Finding, policy: TrustPolicy | None) -> str:
         parts.append(f" (decided by {', '.join(f'`{r}`' for r in finding.refers[:4])})" if finding.refers else " (code decides)")
     if finding.rule == "RR107" and policy is not None and policy.refused is not None:
         parts.append(f" ({policy.refused.text})")
+    if finding.holds_next is not None:
+        parts.append("; that trust store holds the next root" if finding.holds_next else "; that trust store lacks the next root")
     if finding.joined:
         parts.append("; " + "; ".join(f"{path}:{line} says `{value}`" for path, line, value in finding.joined[:3]))
     return "".join(parts)

@@ -150,7 +150,7 @@ def _hyperscan(words: tuple[str, ...]) -> Find:
     def find(buffer: memoryview) -> bool:
         hit.clear()
         try:
-            scan(buffer, match_event_handler=stop)
+            scan(buffer, match_event_handler=stop)  # type: ignore[type-var]
         except hyperscan.ScanTerminated:
             pass
         return bool(hit)

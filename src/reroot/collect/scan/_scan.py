@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import InputError
+from ...pki.certificate import Certificate
+from ._cache import Cache
 from ._finding import Finding, Harvest, Limit
 from ._ignores import accept
+from ._image import image, is_image
 from ._join import join
 from ._judge import assumed, fingerprint, judge
 from ._look import look
@@ -53,6 +57,9 @@ def scan(
     gitignore: bool = True,
     processes: int | None = None,
     stdin: Callable[[], bytes] | None = None,
+    use_cache: bool = False,
+    next_roots: Sequence[Certificate] = (),
+    accepted: frozenset[str] = frozenset(),
 ) -> Scan:
     """Scan *targets*: folders, files, or ``-`` for standard input."""
     result = Scan()
@@ -64,25 +71,33 @@ def scan(
             result.files += 1
             continue
         path = Path(target)
-        if path.is_dir():
-            _folder(path, harvests, result, excludes, gitignore, processes, "" if len(targets) == 1 else target.rstrip("/") + "/")
-        elif path.is_file():
-            data = path.read_bytes()
-            name = target if len(targets) > 1 or not path.is_absolute() else path.name
-            harvests[name] = look(name, data)
-            result.files += 1
-            result.size += len(data)
-        else:
+        prefix = "" if len(targets) == 1 else target.rstrip("/") + "/"
+        if not path.exists():
             raise InputError(
                 f"`{target}` does not exist", hint="a target is a folder, a file, an image's tar, or `-` for standard input"
             )
+        if is_image(path):
+            found, files, size = image(path)
+            harvests.update({prefix + name: harvest for name, harvest in found.items()})
+            result.files += files
+            result.size += size
+        elif path.is_dir():
+            _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache)
+        else:
+            name = path.name if path.is_absolute() else posixpath.normpath(target)
+            for batch in run(str(path.parent), [path.name], None, 1):
+                result.files += batch.files
+                result.size += batch.size
+                for harvest in batch.found.values():
+                    harvests[name] = _renamed(harvest, path.name, name)
     now = datetime.now(UTC)
-    result.findings = join(harvests, now.date())
+    result.findings = join(harvests, now.date(), frozenset(c.fingerprint for c in next_roots))
     result.incomplete += [limit for harvest in harvests.values() for limit in harvest.limits]
     for finding in result.findings:
         judge(finding, assumed(finding), now)
         finding.fingerprint = fingerprint(finding)
-    result.accepted = accept(result.findings, harvests, now.date())
+    result.findings, before = [f for f in result.findings if f.fingerprint not in accepted], len(result.findings)
+    result.accepted = before - len(result.findings) + accept(result.findings, harvests, now.date())
     result.findings.sort(key=lambda f: (f.path, f.line, f.column))
     return result
 
@@ -95,16 +110,34 @@ def _folder(
     gitignore: bool,
     processes: int | None,
     prefix: str,
+    use_cache: bool,
 ) -> None:
     walk = Walk(str(root), excludes, gitignore)
     paths = list(walk.paths())
-    for batch in run(str(root), paths, None, processes or os.cpu_count() or 1):
+    cache = Cache(root) if use_cache else None
+    signatures: dict[str, int] = {}
+    found: dict[str, Harvest] = {}
+    for batch in run(str(root), paths, cache.cached.signatures.get if cache else None, processes or os.cpu_count() or 1):
         result.files += batch.files
         result.size += batch.size
-        for number, harvest in batch.found.items():
-            harvests[prefix + (paths[number] if number >= 0 else ".")] = harvest
+        signatures.update((paths[number], mark) for number, mark in batch.signatures)
+        found.update((paths[number] if number >= 0 else ".", harvest) for number, harvest in batch.found.items())
+    if cache is not None:
+        old = cache.cached
+        found.update((p, h) for p, h in old.found.items() if p not in found and signatures.get(p) == old.signatures.get(p, 0))
+        cache.save(signatures, found)
+        result.files = len(paths)
+    for name, harvest in found.items():
+        harvests[prefix + name] = _renamed(harvest, name, prefix + name) if prefix else harvest
     result.incomplete += walk.limits
     result.ignored += walk.ignored
+
+
+def _renamed(harvest: Harvest, old: str, new: str) -> Harvest:
+    for items in (harvest.findings, harvest.definitions, harvest.copies, harvest.stores, harvest.limits):
+        for item in items:
+            item.path = new + item.path.removeprefix(old)
+    return harvest
 
 
 def _stdin_name(data: bytes) -> str:

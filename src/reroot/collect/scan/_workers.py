@@ -140,17 +140,21 @@ def _work(root: str, paths: Sequence[str], numbers: Iterator[int], known: Callab
     prefix = root.rstrip("/") + "/"
     for number in numbers:
         path = paths[number]
+        if known is not None:
+            try:
+                mark = signature(os.lstat(prefix + path))
+            except OSError:
+                mark = -1
+            if mark >= 0:
+                batch.signatures.append((number, mark))
+                if known(path) == mark:
+                    continue
         try:
             fd = os.open(prefix + path, _FLAGS)
         except OSError as error:
             batch.found[number] = Harvest(limits=[Limit(path, f"cannot be read: {error.strerror}")])
             continue
         try:
-            if known is not None:
-                mark = signature(os.fstat(fd))
-                batch.signatures.append((number, mark))
-                if known(path) == mark:
-                    continue
             vendored = is_vendored(path)
             size = os.readv(fd, (view,))
             batch.files += 1

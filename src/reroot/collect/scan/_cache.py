@@ -1,0 +1,69 @@
+"""
+What the last scan of a tree found, so that an unchanged file is not read again.
+
+Kept in the user's cache folder, never in the tree; told apart by inode, size and times. It holds findings, and those hold no
+secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from ... import __version__
+from ._finding import Harvest
+
+
+@dataclass(slots=True)
+class Cached:
+    """The signature of every file that was looked at, and what the telling ones gave."""
+
+    version: str = ""
+    signatures: dict[str, int] = field(default_factory=dict)
+    found: dict[str, Harvest] = field(default_factory=dict)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Cached).decode
+
+
+class Cache:
+    """The cache of one tree."""
+
+    def __init__(self, root: Path) -> None:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reroot" / "scan"
+        name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
+        self.file = base / f"{name}.bin"
+        self.version = version()
+        self.cached = self._load()
+
+    def _load(self) -> Cached:
+        try:
+            cached = _decode(self.file.read_bytes())
+        except (OSError, msgspec.DecodeError, ValueError):
+            return Cached(self.version)
+        return cached if cached.version == self.version else Cached(self.version)
+
+    def save(self, signatures: dict[str, int], found: dict[str, Harvest]) -> None:
+        """Keep what this scan found; a cache that cannot be written is no error."""
+        if signatures == self.cached.signatures:
+            return
+        data = _encode(Cached(self.version, signatures, found))
+        temporary = self.file.with_suffix(f".{os.getpid()}")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary.write_bytes(data)
+            temporary.replace(self.file)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+
+
+def version() -> str:
+    """Changes whenever what a scan says may change: with the release, and with the code beside this file."""
+    here = Path(__file__).parent
+    marks = [f"{e.name}{e.stat().st_size}{e.stat().st_mtime_ns}" for e in os.scandir(here) if e.name.endswith(".py")]
+    return f"{__version__} {hashlib.sha256(''.join(sorted(marks)).encode()).hexdigest()[:16]}"
