@@ -160,7 +160,8 @@ def dry_run(inventory: Inventory, plan: Plan, through: Phase, path: Path, trial:
     def text() -> str:
         body = "\n".join(line for said, _, lines in shown for line in (f"  {said}", *lines))
         held_by = sum(closed for _, closed, _ in shown)
-        follow = f"next: `reroot rotate {path}{' --through trust' if blocked else ''} --execute`"
+        how = f" --trial {trial}" if trial else " --through trust" if blocked else ""
+        follow = f"next: `reroot rotate {path}{how} --execute`"
         counts = f"{len(shown)} steps, {held_by} gates closed today"
         return f"{plan.rotation}: dry run, nothing is changed\n\n{body}\n\n{counts}; {follow}"
 
