@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from ..pki import TrustSet, check_chain, check_name
 from ..pki.certificate import Certificate
 from ..reports import Document
 from ..reports.text import table
-from ..truststores import Roots
+from ..truststores import Entry, Roots
 
 SERIOUS = frozenset(
     {"no-anchors", "damaged-block", "does-not-load", "byte-order-mark", "alias-case", "first-only", "not-for-servers"}
@@ -44,6 +45,8 @@ class Shown:
 
 def shown(path: str, reader: str | None, store_type: str | None, password: Secret | None, when: datetime) -> Shown:
     """One trust store, as its format lays it down and as the reader sees it."""
+    if os.path.isdir(path):
+        return _shown_folder(path, when)
     content = read(path)
     try:
         roots = truststores.read(content, password) if content.strip() else Roots("pem")
@@ -52,10 +55,21 @@ def shown(path: str, reader: str | None, store_type: str | None, password: Secre
             raise TrustStoreError(error.message, where=path, hint=error.hint) from error
         roots = Roots("unknown", notes=(error.message,))
     stack, version, kind = _reader(reader, roots.format, store_type)
-    anchors = _effective(content, stack, version, kind, password)
+    extract = truststores.find(roots.format).extract if roots.format in truststores.names() else None
+    anchors = _effective(content if extract is None else extract(content), stack, version, kind, password)
     problems = (*anchors.problems, *readers.remarks(anchors.certificates, when))
     name = f"{stack}-{version}" if version else stack
     return Shown(path, roots, name, readers.prove(stack, version), anchors, problems, when)
+
+
+def _shown_folder(path: str, when: datetime) -> Shown:
+    from ..collect._trustfolders import look
+
+    held = look(path)
+    entries = tuple(Entry("root", c.fingerprint[:16], c) for c in held.anchors.certificates)
+    problems = (*held.anchors.problems, *readers.remarks(held.anchors.certificates, when))
+    name, reader = ("anchors", held.system.command) if held.system else ("hashed", "openssl-3.0")
+    return Shown(path, Roots(name, entries), reader, True, held.anchors, problems, when)
 
 
 def _reader(reader: str | None, format: str, store_type: str | None) -> tuple[str, str, str | None]:
@@ -270,6 +284,8 @@ def _one_change(change: Change) -> list[str]:
         lines += [f"  = {_line(c)}" for c in change.kept]
     else:
         lines += [f"  = {len(change.kept)} more roots, as they were"]
+    if change.instead and not change.patch:
+        lines += ["", f"then {change.instead}"]
     if change.patch:
         lines += ["", f"written by {change.managed}: {change.instead}", "", change.patch.rstrip("\n")]
     return lines

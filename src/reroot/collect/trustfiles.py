@@ -10,6 +10,7 @@ writes is answered with a patch.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ..errors import GateClosed, RerootError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from ..truststores import Change as Wanted
+from . import _trustfolders
 from ._trustjournal import Intent, Journal, Line, new_intent
 from ._trustmanaged import managed
 from ._trustplace import Look, Place, locked, place
@@ -37,6 +39,8 @@ READERS = {
     "jks": ("java", "17", "JKS"),
     "jceks": ("java", "17", "JCEKS"),
     "pkcs12": ("java", "17", "PKCS12"),
+    "kubernetes": ("openssl", "3.0", "PEM"),
+    "pasted": ("openssl", "3.0", "PEM"),
 }
 """Whose eyes a change is checked with, unless a reader is named: format → reader, version, type."""
 
@@ -106,6 +110,8 @@ def add_root(
     *reader* (``java-17``) is whose eyes the result is checked with. *allowed* is the folder that links may not lead out of.
     ``TrustStoreError`` when the file cannot be changed safely: it is then as it was.
     """
+    if os.path.isdir(path):
+        return _into_folder(str(path), roots, execute=execute, journal=journal)
     secret = _secret(password)
 
     def make(content: bytes) -> _Draft:
@@ -124,6 +130,20 @@ def add_root(
         return draft
 
     return _change(str(path), "add", make, execute=execute, allowed=allowed, journal=journal)
+
+
+def _into_folder(path: str, roots: Sequence[Certificate], *, execute: bool, journal: Journal | None) -> Change:
+    before, after, made = _trustfolders.add(path, roots, execute=execute, journal=journal)
+    system = before.system
+    return Change(
+        path,
+        "anchors" if system else "hashed",
+        f"`{system.command}`" if system else "openssl-3.0",
+        before.anchors.certificates,
+        after.anchors.certificates,
+        executed=execute and bool(made),
+        instead=f"run `{system.command}` to take it over" if system and made else "",
+    )
 
 
 def remove_root(
@@ -274,7 +294,7 @@ def _done(foreseen: Change, intent: Intent) -> Change:
 
 def _patch(path: str, old: bytes, draft: _Draft) -> str:
     """A unified diff for text; for a key store the roots to import where it is made."""
-    if draft.format == "pem":
+    if draft.format in ("pem", "kubernetes", "pasted"):
         lines = [c.decode("utf-8", "backslashreplace").splitlines(keepends=True) for c in (old, draft.new)]
         name = path.lstrip("/")
         return "".join(difflib.unified_diff(lines[0], lines[1], f"a/{name}", f"b/{name}", n=1))
@@ -304,6 +324,9 @@ def _seen(content: bytes, name: str, password: Secret | None, reader: str | None
         stack, version = readers.parse(reader)
         kind = kind if stack == "java" else "PEM"
     shown = f"{stack}-{version}" if version else stack
+    extract = truststores.find(name).extract
+    if extract is not None:
+        content = extract(content)
     if not content.strip():
         return shown, ()
     found = readers.effective(stack, version, content, store_type=kind, password=None if password is None else password.reveal())

@@ -72,6 +72,7 @@ class Format:
     ``read(content, password)`` gives the entries; ``TrustStoreError`` when it cannot be opened.
     ``write(content, change, password)`` gives the new bytes, everything else as it was; None: reroot does not change these files.
     ``create(roots, password)`` makes a new one.
+    ``extract(content)`` gives the bytes that a TLS stack is handed in the end, where those are not the file's own.
     ``takes_password`` says whether a password is part of the format.
     """
 
@@ -81,3 +82,4 @@ class Format:
     write: Write | None = None
     create: Create | None = None
     takes_password: bool = False
+    extract: Callable[[bytes], bytes] | None = None

@@ -178,7 +178,10 @@ def line_end(content: bytes) -> bytes:
 def sniff(content: bytes) -> int:
     if b"-----BEGIN " not in content:
         return 0
-    return 90 if any(b.is_certificate for b in blocks(content)) else 30
+    found = [b for b in blocks(content) if b.is_certificate]
+    if any(b.start == 0 or content[b.start - 1 : b.start] in (b"\n", b"\r", b"\xbf") for b in found):
+        return 90
+    return 40 if found else 30
 
 
 def read(content: bytes, _password: object = None) -> Roots:
