@@ -13,11 +13,22 @@ import click
 
 from ..errors import InputError, RerootError
 from ..model import Files
+from ..reports import Document
 from ._output import Outputs, emit, output_options
 
 
 @click.command()
-@click.argument("dsn", required=False)
+@click.argument("subject", required=False)
+@click.argument("server", required=False)
+@click.option(
+    "-i",
+    "--inventory",
+    "inventory_path",
+    type=click.Path(path_type=Path),
+    default=Path("reroot.toml"),
+    show_default=True,
+    help="Where clients are declared.",
+)
 @click.option("--driver", help="The client's driver: libpq, psycopg2, pgjdbc … A JDBC URL needs none.")
 @click.option("--driver-version", help="Its version; without one, every version is considered.")
 @click.option("--runtime", multiple=True, metavar="NAME=VERSION", help="What it stands on: libpq=15, openssl=3.0.19, java=17 …")
@@ -33,7 +44,9 @@ from ._output import Outputs, emit, output_options
 @click.pass_context
 def explain(
     context: click.Context,
-    dsn: str | None,
+    subject: str | None,
+    server: str | None,
+    inventory_path: Path,
     driver: str | None,
     driver_version: str | None,
     runtime: tuple[str, ...],
@@ -50,40 +63,73 @@ def explain(
 ) -> None:
     """Say what a driver will do with its settings, and why.
 
+    SUBJECT is a connection string, a rule (RR104), a client of the inventory (then SERVER may name one of its servers), or a
+    settings file or trust store.
+
     \b
     reroot explain 'host=db sslmode=require' --driver psycopg2
+    reroot explain RR104
     reroot explain 'jdbc:postgresql://db/app?ssl=true' --chain now.pem --next-chain next.pem
     reroot explain --batch cases.jsonl -o json=answers.jsonl
     """
     if batch is not None:
-        if dsn is not None:
-            raise InputError("`--batch` takes no DSN beside it")
+        if subject is not None:
+            raise InputError("`--batch` takes no subject beside it")
         context.exit(answer_batch(batch, outputs))
-    if dsn is None:
-        raise InputError("nothing to explain", hint="give a DSN, or `--batch CASES.jsonl`")
+    if subject is None:
+        raise InputError(
+            "nothing to explain", hint="give a connection string, a rule, a client or a file, or `--batch CASES.jsonl`"
+        )
     from ..collect import cases
-    from ..collect.machine import machine
-    from ..model import Accepts, Given, Server, Verdict
-    from ..reports._explanation import document
-    from ..verdict import answer, judge
 
     now = cases.moment(at) if at else datetime.now(UTC)
+    found = _about(subject, server, inventory_path, now, driver)
+    if found is not None:
+        document, well = found
+        emit(document, outputs, quiet=quiet)
+        context.exit(0 if well else 1)
+    if server is not None:
+        raise InputError(f"`{subject}` is no client of `{inventory_path}`", hint="a server is named only beside a client")
+    from ..collect.machine import machine
+    from ..model import Accepts, Given, Server, Verdict
+    from ..reports._explanation import document as explanation
+    from ..verdict import answer, judge
+
     given = Given(
-        driver=driver or ("pgjdbc" if dsn.startswith("jdbc:") else "libpq"),
+        driver=driver or ("pgjdbc" if subject.startswith("jdbc:") else "libpq"),
         version=driver_version,
         runtime=_pairs(runtime, "--runtime"),
-        dsn=dsn,
+        dsn=subject,
         env=_pairs(env, "--env"),
         home=home or str(Path.home()),
         host=host,
         files=machine(),
     )
-    server = Server(Accepts(accepts)) if accepts else None
-    today = answer(given, server, cases.chain(chain) if chain else None, now)
-    then = answer(given, server, cases.chain(next_chain), now) if next_chain else None
-    emit(document(given, today, then), outputs, quiet=quiet)
+    known = Server(Accepts(accepts)) if accepts else None
+    today = answer(given, known, cases.chain(chain) if chain else None, now)
+    then = answer(given, known, cases.chain(next_chain), now) if next_chain else None
+    emit(explanation(given, today, then), outputs, quiet=quiet)
     if then is not None and judge(today.foreseen, then.foreseen) is not Verdict.READY:
         context.exit(1)
+
+
+def _about(
+    subject: str, server: str | None, inventory_path: Path, now: datetime, driver: str | None
+) -> tuple[Document, bool] | None:
+    """A document on a rule, a client or a file, and whether all is well with it; None for a connection string."""
+    from . import _subjects
+
+    if driver is not None:
+        return None
+    rule = _subjects.rule(subject)
+    if rule is not None:
+        from ..reports._rulepage import document
+
+        return document(rule), True
+    client = _subjects.client(subject, server, inventory_path, now)
+    if client is None and "=" not in subject and "://" not in subject and Path(subject).is_file():
+        return _subjects.file(subject)
+    return client
 
 
 def _pairs(values: Iterable[str], option: str) -> dict[str, str]:
