@@ -205,6 +205,30 @@ def _webpki_pattern(pattern: str, host: str) -> bool:
     return bool(label) and bool(dot) and "." in rest and pattern[2:] == rest
 
 
+# ── libtls, as PgBouncer carries it ──────────────────────────────────────────────────────────────
+
+
+def libtls(leaf: Certificate, host: str) -> bool:
+    """tls_check_name(): the SAN, and where nothing of it fits, the first CN, whatever the SAN holds."""
+    address = _ip(host)
+    if address is not None:
+        return address in leaf.ip_addresses or _first_common_name(leaf) == host
+    return any(_libtls_pattern(name, host) for name in (*leaf.dns_names, _first_common_name(leaf)))
+
+
+def _libtls_pattern(pattern: str, host: str) -> bool:
+    """tls_match_name(): `*.` and two labels at least, for exactly one label."""
+    pattern, host = pattern.lower(), host.lower()
+    if pattern and pattern == host:
+        return True
+    label, dot, rest = host.partition(".")
+    domain = pattern.removeprefix("*.")
+    if not pattern.startswith("*.") or domain.startswith(".") or not label or not dot or not rest:
+        return False
+    head, inner, tail = domain.partition(".")
+    return bool(head) and bool(inner) and not tail.startswith(".") and domain == rest
+
+
 MATCHERS: Mapping[str, Matcher] = {
     "libpq": libpq,
     "libpq-14": libpq_14,
@@ -213,6 +237,7 @@ MATCHERS: Mapping[str, Matcher] = {
     "go": go,
     "node": node,
     "webpki": webpki,
+    "libtls": libtls,
 }
 SOURCES: Mapping[str, str] = {
     "libpq": "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c pgtls_verify_peer_name_matches_certificate_guts()",
@@ -222,4 +247,5 @@ SOURCES: Mapping[str, str] = {
     "go": "Go crypto/x509/verify.go VerifyHostname",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
+    "libtls": "libusual usual/tls/tls_verify.c tls_check_name()",
 }
