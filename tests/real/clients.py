@@ -122,6 +122,7 @@ def _python_drivers() -> list[Client | Missing]:
         ("asyncpg", "asyncpg", spelling.asyncpg, True),
         ("asyncpg-uvloop", "uvloop", spelling.asyncpg, False),
         ("pg8000", "pg8000", spelling.pg8000, True),
+        ("adbc", "adbc_driver_postgresql", spelling.libpq, False),
         ("psqlpy", "psqlpy", spelling.psqlpy, False),
     ):
         if _has(module):

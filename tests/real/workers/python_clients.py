@@ -198,6 +198,33 @@ class Pg8000:
             connection.close()
 
 
+class Adbc:
+    """Its libpq is linked in, so the versions are read from the library's own texts."""
+
+    def __init__(self):
+        import adbc_driver_postgresql
+        from adbc_driver_postgresql import dbapi
+
+        self.connect = dbapi.connect
+        with open(adbc_driver_postgresql._driver_path(), "rb") as library:
+            content = library.read()
+        openssl = re.search(rb"OpenSSL (\d+\.\d+\.\d+) ", content)
+        self.hello = {
+            "driver": "adbc",
+            "driver_version": adbc_driver_postgresql.__version__,
+            "runtime": {"libpq": "18" if b"scram_client_key" in content else "17", "openssl": openssl[1].decode()},
+        }
+
+    def __call__(self, case):
+        connection = self.connect(case.get("dsn") or conninfo(case["settings"]))
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(QUESTION)
+                return cursor.fetchone()[0]
+        finally:
+            connection.close()
+
+
 class Psqlpy:
     def __init__(self):
         from importlib.metadata import version
@@ -402,6 +429,7 @@ WORKERS = {
     "asyncpg": Asyncpg,
     "asyncpg-uvloop": asyncpg_uvloop,
     "pg8000": Pg8000,
+    "adbc": Adbc,
     "psqlpy": Psqlpy,
     "psqlodbc": Odbc,
     "psql": Psql,
