@@ -46,7 +46,12 @@ def sqlalchemy():
 
     def parse(question):
         url = make_url(question["text"])
+        try:
+            arguments = url.get_dialect()().create_connect_args(url)[1]
+        except Exception as error:
+            arguments = {"error": type(error).__name__}
         return {
+            "arguments": {k: list(v) if isinstance(v, tuple) else v for k, v in arguments.items()},
             "drivername": url.drivername,
             "username": url.username,
             "password": url.password,

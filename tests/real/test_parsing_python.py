@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reroot.drivers import asyncpg
+from reroot.drivers import _sqlalchemy, asyncpg, sqlalchemy
 from reroot.errors import SettingsError
 from reroot.lab.postgres import clean_environment
 from reroot.model import Given, Secret, Setting
@@ -171,4 +171,79 @@ def test_dsns_are_read_as_asyncpg_reads_them(version):
         # urllib itself reads brackets differently from one Python to the next.
         if found and not (set("[]") & set(str(question["text"])) and python_of(version) != python_of("0.32")):
             wrong.append((question, found, their, mine))
+    assert not wrong, f"{len(wrong)} of {len(asked)}: " + "\n".join(map(str, wrong[:12]))
+
+
+# ── SQLAlchemy ───────────────────────────────────────────────────────────────────────────────────
+
+SQLALCHEMY = sorted(name.removeprefix("sqlalchemy-") for name in interpreters() if name.startswith("sqlalchemy"))
+DIALECTS = ("postgresql", "postgresql+psycopg2", "postgresql+psycopg", "postgresql+asyncpg", "postgresql+pg8000")
+URLS = [
+    "", "x", "postgres://h/db", "postgresql:/h", "postgresql:h", "PostgreSQL://h", "postgresql+://h", "post gres://h", "+://h",
+    *(f"{d}{rest}" for d in DIALECTS for rest in (
+        "://", ":///", "://h", "://h/", "://h/db", "://u@h/db", "://u:p@h/db", "://u:p%40%3A@h/db", "://u:p@x@h/db", "://:p@h", "://@h",
+        "://u%20:p@h:1/d%20b", "://h:x/db", "://h:/db", "://h:99999/db", "://[::1]/db", "://[::1]:1/db", "://[::1/db", "://[]/db",
+        "://h/db?sslmode=require", "://h/db?sslmode=require&sslmode=disable", "://h/db?ssl=true", "://h/db?ssl=verify-full", "://h/db?a=",
+        "://h/db?a", "://h/db?a=b=c", "://h/db?sslmode=verify%2Dfull", "://h/db?sslrootcert=%2Fa%20b", "://h/db?a+b=c+d",
+        ":///db?host=/tmp", ":///db?host=h", ":///db?host=h:1", ":///db?host=h:1&host=i:2", ":///db?host=h&host=i", ":///db?host=h,i",
+        ":///db?host=h,i&port=1,2", ":///db?host=h,i&port=1", ":///db?host=h:1&port=2", ":///db?port=7", ":///db?port=7,8", ":///db?port=x",
+        ":///db?host=h&port=", ":///db?host=h:1:2&host=i", ":///db?host=h_x:1", ":///db?host=h:", ":///db?host=:1", "://h:5/db?port=6",
+        "://h/db?host=i", "://h/db?user=v&password=q&dbname=e&database=f", "://h/d/b", "://h/db#x", "://h/db?a=1#x", "://h/db?x=%zz",
+        "://h\n/db", "://hö/dü?ä=ß", "://h?sslmode=require", "://h,i/db", "://h;x/db?a=1;b=2", "://h/db?prepared_statement_cache_size=0",
+    )),
+]  # fmt: skip
+URL_PIECES = [
+    "h", ",", ":", ":1", "@", "u:p@", "/", "/db", "?", "&", "=", "sslmode=", "require", "host=", "port=", "1", "%2F", "%20", "%", "[::1]", "[", "]",
+    "#", ";", "ssl=true", "user=", "password=", "host=h:1", "host=i,j", "port=2", "+", "ö", "\n", "://",
+]  # fmt: skip
+
+
+def urls(shuffles: int) -> list[str]:
+    return URLS + shuffled(shuffles, tuple(f"{d}://" for d in DIALECTS) + ("postgresql:///db?", "postgresql+asyncpg:///db?host=h&"), URL_PIECES)
+
+
+def our_url(version: str, text: str) -> dict[str, Any]:
+    try:
+        url = _sqlalchemy.parse(text, unquotes_database=float(version) >= 2.1)
+    except SettingsError as error:
+        return {"error": error.message}
+    found: dict[str, Any] = {n: getattr(url, n) for n in ("drivername", "username", "password", "host", "port", "database")}
+    found["query"] = {k: list(v) if isinstance(v, tuple) else v for k, v in url.query.items()}
+    default = sqlalchemy.PSYCOPG if float(version) >= 2.1 else sqlalchemy.PSYCOPG2
+    dialect = default if url.drivername == "postgresql" else sqlalchemy.DIALECTS.get(url.drivername)
+    if dialect is not None:
+        try:
+            arguments = _sqlalchemy.arguments(url, database=dialect.database, multihost=dialect.multihost)
+            found["arguments"] = {k: list(v) if isinstance(v, tuple) else v for k, v in arguments.items()}
+        except SettingsError as error:
+            found["arguments"] = {"error": error.message}
+    return found
+
+
+def same_url(theirs: dict[str, Any], mine: dict[str, Any]) -> bool:
+    if "error" in theirs or "error" in mine:
+        return ("error" in theirs) == ("error" in mine)
+    if "arguments" in mine and ("error" in theirs["arguments"] or "error" in mine["arguments"]):
+        return ("error" in theirs["arguments"]) == ("error" in mine["arguments"])
+    if "arguments" not in mine:
+        theirs = {n: v for n, v in theirs.items() if n != "arguments"}
+    elif str(theirs["arguments"].get("port")) == str(mine["arguments"].get("port")):  # some dialects make a number of it
+        mine["arguments"]["port"] = theirs["arguments"].get("port")
+        theirs["arguments"]["port"] = theirs["arguments"].get("port")
+    theirs.get("arguments", {}).pop("prepared_statement_cache_size", None)
+    mine.get("arguments", {}).pop("prepared_statement_cache_size", None)
+    return theirs == mine
+
+
+def test_a_sqlalchemy_is_at_hand():
+    if not SQLALCHEMY:
+        pytest.skip("SQLAlchemy is not installed in .cache/clients, so nothing was compared")
+    assert len(urls(0)) > 300
+
+
+@pytest.mark.parametrize("version", SQLALCHEMY)
+def test_urls_are_read_as_sqlalchemy_reads_them(version):
+    asked = urls(1200)
+    theirs = ask(interpreters()[f"sqlalchemy-{version}"], "sqlalchemy", [{"text": text} for text in asked])
+    wrong = [(text, their, our_url(version, text)) for text, their in zip(asked, theirs, strict=True) if not same_url(their, our_url(version, text))]
     assert not wrong, f"{len(wrong)} of {len(asked)}: " + "\n".join(map(str, wrong[:12]))
