@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
@@ -52,7 +53,7 @@ class Certificate:
     def is_readable(self) -> bool:
         try:
             return bool(self.parsed.subject.public_bytes()) and self.spki is not None
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             return False
 
     @cached_property
@@ -112,14 +113,18 @@ class Certificate:
     def extensions(self) -> x509.Extensions:
         """All extensions; empty when one of them cannot be parsed (see ``has_broken_extensions``)."""
         try:
-            return self.parsed.extensions
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a serial number of 0, see parsed
+                return self.parsed.extensions
         except ValueError:
             return x509.Extensions([])
 
     @cached_property
     def has_broken_extensions(self) -> bool:
         try:
-            return self.parsed.extensions is None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self.parsed.extensions is None
         except ValueError:
             return True
 
