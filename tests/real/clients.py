@@ -157,6 +157,12 @@ def _older_python() -> list[Client | Missing]:
     return rows
 
 
+def _wrappers() -> list[Client | Missing]:
+    from . import wrappers
+
+    return wrappers.found()
+
+
 def _pgjdbc() -> list[Client | Missing]:
     rows: list[Client | Missing] = []
     jars = {
@@ -263,7 +269,7 @@ def _pgbouncer() -> list[Client | Missing]:
     return [_python("pgbouncer", "pgbouncer", path, speller=spelling.pgbouncer)]
 
 
-_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _older_python, _pgjdbc, _node, _scripting, _go, _pgbouncer)
+_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _scripting, _go, _pgbouncer)
 
 
 # ── a hosts file of the workers' own ─────────────────────────────────────────────────────────────
@@ -360,7 +366,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=clean_environment({**self.client.environment, **own}),
+                env=clean_environment({"TMPDIR": str(self._log.parent), **self.client.environment, **own}),
                 cwd="/",
             )
         self._properties = dict(properties)
