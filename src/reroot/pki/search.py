@@ -39,6 +39,7 @@ class Rules:
     replaced_anchor: bool
     matches_key_ids: bool
     purpose_of_all: bool
+    purpose_of_anchor: bool
     needs_digital_signature: bool
     leaf_may_be_ca: bool
     takes_sha1: bool | None
@@ -59,6 +60,7 @@ JAVA = Rules(
     replaced_anchor=True,
     matches_key_ids=True,
     purpose_of_all=False,
+    purpose_of_anchor=False,
     needs_digital_signature=True,
     leaf_may_be_ca=True,
     takes_sha1=None,
@@ -78,6 +80,7 @@ GO = Rules(
     replaced_anchor=False,
     matches_key_ids=False,
     purpose_of_all=True,
+    purpose_of_anchor=True,
     needs_digital_signature=False,
     leaf_may_be_ca=True,
     takes_sha1=False,
@@ -97,6 +100,7 @@ WEBPKI = Rules(
     replaced_anchor=False,
     matches_key_ids=False,
     purpose_of_all=True,
+    purpose_of_anchor=False,
     needs_digital_signature=False,
     leaf_may_be_ca=False,
     takes_sha1=False,
@@ -211,7 +215,8 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
 
 
 def _purpose(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
-    for certificate in path[:-1] if rules.purpose_of_all else path[:1]:
+    asked = path if rules.purpose_of_anchor else path[:-1] if rules.purpose_of_all else path[:1]
+    for certificate in asked:
         usages = certificate.extended_key_usage
         if usages is not None and not usages & {SERVER_AUTH, ANY_EXTENDED_KEY_USAGE}:
             yield Reason("wrong-purpose", f"{named(certificate)} is not for TLS servers (extended key usage)", rules.source)
