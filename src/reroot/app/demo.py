@@ -50,6 +50,7 @@ class Tale:
 
     say: Say
     lines: list[str] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
 
     def tell(self, text: str = "") -> None:
         self.lines.append(text)
@@ -124,6 +125,7 @@ def retire(fleet: Practice, tale: Tale, plan: Plan, began: float) -> None:
         raise Surprise(f"the old root was not retired: {result}")
     fleet.crowd.round(SERVERS)
     _no_failures(fleet, inventory, began, tale)
+    tale.facts["retired"] = inventory.old_root.title
 
 
 def matrix(inventory: Inventory) -> str:
@@ -198,6 +200,7 @@ def _compare(predicted: dict[str, Judgement], seen: Sequence[Attempt], tale: Tal
             )
         )
     tale.tell(table(("client", "predicted", "happened", ""), rows, indent="  "))
+    tale.facts["trial"] = {c: {"predicted": j.verdict.value, "happened": last[c].outcome} for c, j in predicted.items()}
     if wrong:
         raise Surprise(f"not as predicted: {', '.join(wrong)}")
 
@@ -216,4 +219,5 @@ def _no_failures(fleet: Practice, inventory: Inventory, began: float, tale: Tale
     _all_tls(attempts, "during the rotation")
     outcomes = Counter(a.outcome for a in fleet.crowd.attempts(since=began))
     counted = ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcomes.items()))
+    tale.facts |= {"connections_of_ready_clients": len(attempts), "failed_connections_of_ready_clients": 0}
     tale.tell(f"  {len(attempts)} connections of ready clients since the rotation began: 0 failed (all clients: {counted})")

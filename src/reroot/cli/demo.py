@@ -10,11 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+
+from ._output import Outputs, emit, output_options
 
 if TYPE_CHECKING:
     from ..app.demo import Tale
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reroot-demo"), show_default=True, help="Where report and ledger go."
 )
-def demo(out: Path) -> None:
+@output_options
+def demo(out: Path, outputs: Outputs, quiet: bool) -> None:
     """Go through a whole rotation in a minute, on servers and clients of this machine.
 
     Three PostgreSQL servers and their clients are started, scanned, probed and observed; a trial shows what would break; then
@@ -34,9 +38,13 @@ def demo(out: Path) -> None:
     from ..app import demo as story
     from ..collect.inventory import read
     from ..lab.practice import practice
+    from ..reports import Document
 
     began, kept = time.monotonic(), out.absolute()
-    tale = story.Tale(lambda text: click.echo(text))
+    aloud = not quiet and ("text", None) in outputs
+    tale = story.Tale(lambda text: click.echo(text, err=not aloud) if not quiet else None)
+    command = partial(_command, aloud=aloud)
+    written = tuple((name, file and str(Path(file).absolute())) for name, file in outputs if (name, file) != ("text", None))
     with _workplace() as folder:
         tale.tell("starting 3 PostgreSQL servers with TLS and their clients …")
         with practice(folder) as fleet:
@@ -46,12 +54,12 @@ def demo(out: Path) -> None:
             if fleet.absent:
                 tale.tell(f"  not here, so not shown: {', '.join(fleet.absent)}")
             _part(tale, "what is written: every place where settings and roots stand")
-            _command("scan", "clients", expected={0, 1, 4})
+            command("scan", "clients", expected={0, 1, 4})
             _part(tale, "what is served: a handshake with each server, no login")
-            _command("probe", *(f"127.0.0.1:{s.port}" for s in fleet.servers), expected={0, 1})
+            command("probe", *(f"127.0.0.1:{s.port}" for s in fleet.servers), expected={0, 1})
             _part(tale, "who connects, and how")
             watcher = "host=127.0.0.1 user=postgres dbname=postgres sslmode=require"
-            _command(
+            command(
                 "observe", *(f"{watcher} port={s.port}" for s in fleet.servers), "--for", "1s", "--every", "0.2s", expected={0}
             )
             _part(tale, "what the rotation does to each client, if it were done now")
@@ -66,24 +74,27 @@ def demo(out: Path) -> None:
             _part(tale, "after the soak, the old root goes")
             story.retire(fleet, tale, plan, start)
             _part(tale, "where it ended")
-            _command("status", expected={0})
+            command("status", expected={0})
             tale.tell(f"\ndone in {time.monotonic() - began:.0f} s: 3 servers on demo-root-2027, the old root retired")
             _keep(folder, kept, tale)
-    click.echo(f"report and ledger: {out}/   next: `reroot scan .`, `reroot probe HOST`, `reroot plan --help`")
+            facts = {"clients": {p.name: p.driver for p in fleet.parts}, "absent": list(fleet.absent), **tale.facts}
+    emit(Document("demo", facts, lambda: "\n".join(tale.lines)), written)
+    tale.say(f"report and ledger: {out}/   next: `reroot scan .`, `reroot probe HOST`, `reroot plan --help`")
 
 
 def _part(tale: Tale, title: str) -> None:
     tale.tell(f"\n── {title}")
 
 
-def _command(*words: str, expected: set[int]) -> None:
+def _command(*words: str, expected: set[int], aloud: bool) -> None:
     """One of reroot's own commands, as a user would type it."""
     from . import reroot
 
     shown = " ".join(word if " " not in word else f"'{word}'" for word in words)
-    click.echo(f"$ reroot {shown}")
-    sys.stdout.flush()
-    code = reroot.main(list(words), standalone_mode=False) or 0
+    if aloud:
+        click.echo(f"$ reroot {shown}")
+        sys.stdout.flush()
+    code = reroot.main([*words, *(() if aloud else ("-q",))], standalone_mode=False) or 0
     if code not in expected:
         from ..app.demo import Surprise
 
