@@ -161,7 +161,7 @@ _ALL = (
     Rule(
         "RR114",
         "opportunistic-tls",
-        "note",
+        "warning",
         "survives",
         "TLS is used when the server offers it, and nothing is checked.",
         "`prefer` and `allow` accept plaintext and any certificate, unless a root file is present.",
@@ -194,6 +194,15 @@ _ALL = (
         "No TLS option is written: the driver's default decides.",
         "Defaults range from no TLS at all to full verification.",
         fix="Write the mode down: `sslmode=verify-full` and the roots.",
+    ),
+    Rule(
+        "RR121",
+        "address-from-elsewhere",
+        "note",
+        "as the variable says",
+        "A connection is made from a variable, and no TLS option is written beside it.",
+        "Whoever sets the variable decides about TLS, in its query string; where it says nothing, the driver's default holds.",
+        fix="Look at the places named; write the mode into the address.",
     ),
     Rule(
         "RR130",

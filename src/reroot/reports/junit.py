@@ -24,9 +24,8 @@ def render(document: Document) -> str:
     ]
     for finding in findings:
         name = RULES[finding["rule"]].name if finding["rule"] in RULES else ""
-        head = (
-            f"<testcase classname={_quoted(finding['path'])} name={_quoted(f'{finding["rule"]} {name} line {finding["line"]}')}>"
-        )
+        title = f"{finding['rule']} {name} line {finding['line']}"
+        head = f"<testcase classname={_quoted(finding['path'])} name={_quoted(title)}>"
         text = _clean(finding["text"])
         inside = (
             f"<failure message={_quoted(finding['text'])}/>"

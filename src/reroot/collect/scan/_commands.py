@@ -9,8 +9,12 @@ from ._interpolation import look
 from ._lines import lines
 from ._reader import Page
 
+MESSAGE = re.compile(r"^\s*(?:@?echo|printf|log\w*|print|info|warn|Write-Host|#|//)\b", re.IGNORECASE)
+"""A command that only says something."""
+_QUOTED = re.compile(r"""(?<![=\w])("(?:[^"\\]|\\.)*"|'[^']*')""")
+_WHOLE = re.compile(r"""["'][A-Za-z_][\w.]*=[^\s"']*["']$""")
 _EXPORT = re.compile(
-    r"""(?:^|(?<=[\s;&|({"'`]))(?:export\s+|declare\s+-x\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|)"'`]*)"""
+    r"""(?:^|(?<=[\s;&|({"'`]))(?:export\s+|declare\s+-x\s+|local\s+|readonly\s+)?([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|)"'`]*)"""
 )
 
 
@@ -39,7 +43,12 @@ def joined(text: str, *, comment: str = "#") -> Iterator[tuple[int, str]]:
 
 def assignments(page: Page, command: str, at: int, block: int) -> None:
     """``NAME=value`` wherever a command line sets one."""
+    if MESSAGE.match(command):
+        return
+    hidden = [q.span() for q in _QUOTED.finditer(command) if "=" in q[0] and not _WHOLE.match(q[0])]
     for match in _EXPORT.finditer(command):
+        if any(a <= match.start(1) < b for a, b in hidden):
+            continue
         raw = match[2]
         quote = 1 if raw[:1] in ("'", '"') else 0
         value = raw[quote : len(raw) - quote] if quote else raw

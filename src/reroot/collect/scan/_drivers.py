@@ -26,7 +26,7 @@ FORMS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"^prisma\+postgres$", "prisma", None),
         (r"^ado$|^npgsql$", "npgsql", None),
         (r"^odbc$", "psqlodbc", None),
-        (r"^pdo$|^pgsql$", "libpq", "php-pdo"),
+        (r"^pdo$|^pgsql$", "pdo", None),
         (r"^postgis$", "libpq", "django"),
     )
 )
@@ -38,7 +38,7 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"pgpool[\w.-]*\.conf", "pgpool", None),
         (r"postgresql(\.auto)?\.conf|recovery\.conf", "libpq", "walreceiver"),
         (r"(^|/)\.?odbc(inst)?\.ini", "psqlodbc", None),
-        (r"(^|/)config/database[\w.-]*\.ya?ml|(^|/)database\.ya?ml", "libpq", "rails"),
+        (r"(^|/)config/database[\w.-]*\.ya?ml|(^|/)database\.ya?ml", "ruby-pg", "rails"),
         (r"pgadmin|servers\.json$", "pgadmin", None),
         (r"data-sources\.json$", "pgjdbc", "dbeaver"),
         (r"dataSources(\.local)?\.xml$", "pgjdbc", "datagrip"),
@@ -56,9 +56,9 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"\.prisma$", "prisma", None),
         (r"\.pgclirc$|pgcli", "psycopg", "pgcli"),
         (r"(^|/)config/(runtime|prod|dev|test|releases|config)\.exs$|\.exs?$", "postgrex", "ecto"),
-        (r"\.php$", "libpq", "php"),
-        (r"\.rb$|Rakefile$", "libpq", "ruby-pg"),
-        (r"\.pl$|\.pm$", "libpq", "dbd-pg"),
+        (r"\.php$", "php-pgsql", None),
+        (r"\.rb$|Rakefile$", "ruby-pg", None),
+        (r"\.pl$|\.pm$", "dbd-pg", None),
         (r"metabase", "pgjdbc", "metabase"),
         (r"grafana", "lib-pq", "grafana"),
         (r"debezium|kafka-?connect", "pgjdbc", "debezium"),
@@ -81,9 +81,10 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"pgxpool|pgx\.", "pgx", None),
         (r"gorm|postgres\.Open\(|postgres\.New\(", "pgx", "gorm"),
         (r"\bpq\.|sql\.Open|sqlx\.(Connect|Open|MustConnect)", "lib-pq", None),
-        (r"PG\.connect|PG::Connection", "libpq", "ruby-pg"),
-        (r"Sequel\.", "libpq", "sequel"),
-        (r"pg_p?connect|new PDO|PDO\(", "libpq", "php"),
+        (r"PG\.connect|PG::Connection", "ruby-pg", None),
+        (r"Sequel\.", "ruby-pg", "sequel"),
+        (r"pg_p?connect", "php-pgsql", None),
+        (r"new PDO|PDO\(|^pgsql$", "pdo", None),
         (r"new Sequelize|Sequelize\(", "node-postgres", "sequelize"),
         (r"new DataSource|createConnection|TypeOrmModule", "node-postgres", "typeorm"),
         (r"\bknex\b|Knex\(", "node-postgres", "knex"),
@@ -104,7 +105,8 @@ KINDS = {
     "org.postgresql.driver": ("pgjdbc", None),
     "io.debezium.connector.postgresql.postgresconnector": ("pgjdbc", "debezium"),
     "postgres_fdw": ("libpq", "postgres_fdw"),
-    "pdo_pgsql": ("libpq", "php-pdo"),
+    "pdo_pgsql": ("pdo", None),
+    "pgsql": ("pdo", None),
 }
 CODE = ("python", "javascript", "typescript", "java", "kotlin", "go", "ruby", "php", "csharp", "rust", "scala")
 
@@ -134,6 +136,8 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], kind: str, entrie
             if pattern.search(sample):
                 finding.driver, finding.wrapper = driver, wrapper
                 return
+    if page.language == "sql" and finding.driver is None:
+        finding.driver = "libpq"
     if any(squeezed(e.name).startswith("servertls") for e in entries):
         finding.driver = "pgbouncer"
 

@@ -224,7 +224,7 @@ def _words(text: str) -> Dsn | None:
             if "uid" in keys or "connectiontimeout" in keys or "sslca" in keys:
                 return None
             return Dsn("ado", "npgsql", options[0].key_start, options[-1].end, host, options)
-        if "dbname" in keys and "host" in keys:
+        if "dbname" in keys and "host" in keys and not re.match(r"\w+:", text.lstrip()):
             return Dsn("pdo", "", options[0].key_start, options[-1].end, host, options)
         return None
     options = [o for o in _pairs(_KEYWORD, text, 0, len(text))]

@@ -33,6 +33,10 @@ def word(text: str) -> str | None:
 
 def of(path: str, labels: Iterable[str] = (), host: str = "") -> str | None:
     """The environment of a finding in *path*, under *labels* (innermost first), for *host*."""
+    if _WORDS[0][1].search(path.lower()) and path.startswith(
+        (".", "Jenkinsfile", "azure-", "bitbucket", "cloudbuild", "buildspec")
+    ):
+        return "ci"
     for label in labels:
         if label and len(label) < 60:
             found = word(label)

@@ -11,7 +11,9 @@ from ...model import Files, Given
 from . import _names
 from ._finding import Finding
 
-LIBPQ = frozenset({"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq", "pgx"})
+LIBPQ = frozenset(
+    {"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq", "pgx", "gorm", "ruby-pg", "php-pgsql", "pdo", "dbd-pg"}
+)
 NODE = frozenset({"node-postgres", "postgres-js", "sequelize", "knex", "typeorm"})
 NODE_OPTIONS = frozenset(
     {"ssl", "dialectOptions", "connection", "extra", "connectionString", "sslmode", "pool", "dialect_options", "options"}
@@ -35,14 +37,17 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
     if options is None:
         return None
     dsn = None
+    version = finding.version if driver == finding.driver else None
     if finding.form:
-        if "+" in finding.form or finding.form in ("odbc", "pdo", "asyncpg", "psycopg"):
+        if driver == "sqlalchemy":
+            dsn = _dsn("url", inner).replace("postgresql:", finding.form + ":", 1)
+        elif "+" in finding.form or finding.form in ("odbc", "asyncpg", "psycopg"):
             options = {**{k: _value(v) if driver in ("asyncpg", "pg8000") else v for k, v in inner.items()}, **options}
         else:
             dsn = _dsn(finding.form, inner)
     return Given(
         driver,
-        finding.version,
+        version,
         dsn=dsn,
         options=options,
         env=env,
@@ -58,6 +63,8 @@ def _dsn(form: str, options: dict[str, str]) -> str:
         return f"{'jdbc' if form == 'jdbc' else 'r2dbc'}:postgresql://server/db" + (f"?{query}" if query else "")
     if form == "keywords":
         return "host=server dbname=db " + " ".join(f"{name}='{value}'" for name, value in options.items())
+    if form in ("pdo", "pgsql"):
+        return "pgsql:host=server;dbname=db" + "".join(f";{name}={value}" for name, value in options.items())
     if form == "ado":
         return "Host=server;Database=db;" + ";".join(f"{name}={value}" for name, value in options.items())
     return "postgresql://user@server/db" + (f"?{query}" if query else "")

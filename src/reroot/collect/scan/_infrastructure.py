@@ -59,7 +59,7 @@ def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: l
     if (
         literal
         and not _NAME.match(word)
-        and not re.search(r"default|ca|cert", entry.name + " " + " ".join(labels[:2]), re.IGNORECASE)
+        and not re.search(r"default|ca|cert", entry.name + " " + " ".join(labels[:3]), re.IGNORECASE)
     ):
         return
     rule = "RR506" if any("aws_rds_certificate" in label for label in labels) else "RR501" if literal else "RR502"
@@ -111,7 +111,28 @@ def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int,
             continue
         inside = [e for e in page.entries if e.block != block.index and block.start <= e.start <= (block.end or 1 << 60)]
         engine = next((e.value for e in inside if e.name == "Engine"), "")
-        if "postgres" in engine and not any(_NAME.match(squeezed(e.name)) for e in inside):
+        taken = next(
+            (b for b in page.blocks if block.start <= b.start <= (block.end or 1 << 60) and _NAME.match(squeezed(b.label))), None
+        )
+        if taken is not None and "postgres" in engine:
+            line, column = page.text.place(taken.start)
+            refers = tuple(e.value for e in by_block.get(taken.index, ()) if e.value)
+            harvest.findings.append(
+                Finding(
+                    path,
+                    line,
+                    column,
+                    "infrastructure",
+                    "RR502",
+                    "",
+                    line,
+                    decidable=False,
+                    refers=refers,
+                    name=taken.label,
+                    environment=_environment.of(path, ()),
+                )
+            )
+        elif "postgres" in engine and not any(_NAME.match(squeezed(e.name)) for e in inside):
             line, column = page.text.place(kind.key_start)
             harvest.findings.append(
                 Finding(
@@ -133,8 +154,6 @@ def _finding(page: Page, path: str, entry: Entry, labels: list[str], rule: str) 
     line, column = page.text.place(entry.key_start if entry.name else entry.start)
     end, _ = page.text.place(entry.start)
     name = entry.name
-    if name == "default" and labels and labels[0].startswith("variable "):
-        name = labels[0].partition(" ")[2]
     finding = Finding(
         path,
         line,

@@ -24,7 +24,8 @@ LANGUAGE_OF = {
     ".ts": {"node-postgres", "postgres-js", "prisma"},
     ".go": {"pgx", "lib-pq"},
     ".rs": {"sqlx", "tokio-postgres", "libpq"},
-    ".rb": {"libpq"},
+    ".rb": {"ruby-pg"},
+    ".php": {"pdo", "php-pgsql"},
     ".java": {"pgjdbc", "r2dbc", "vertx"},
     ".kt": {"pgjdbc", "r2dbc", "vertx"},
 }

@@ -45,6 +45,8 @@ def assumed(finding: Finding) -> Files:
 
     def look(path: str) -> File:
         named = (finding.roots or "").strip("'\"")
+        if path.endswith("root.crt") and "verify" in (finding.mode or "").lower() and not named:
+            return File(path, FileState.FOUND, b"")  # else such a client would not connect today
         there = bool(named) and (path == named or path.endswith("/" + named.lstrip("./~")))
         return File(path, FileState.FOUND if there else FileState.MISSING, b"" if there else None)
 
@@ -68,7 +70,7 @@ def fingerprint(finding: Finding) -> str:
 def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
     if finding.driver is None:
         return None
-    name = finding.wrapper if finding.wrapper in drivers.names() else finding.driver
+    name = finding.wrapper if finding.wrapper in WRAPPERS and finding.wrapper in drivers.names() else finding.driver
     driver = drivers.find(name or "")
     if driver is None:
         return None
@@ -186,6 +188,8 @@ def _level(finding: Finding, level: str) -> str:
     return level
 
 
+WRAPPERS = frozenset({"sqlalchemy", "sequelize", "typeorm", "knex", "gorm"})
+"""What reads settings in its own way before its driver does."""
 _DEFAULTS: dict[str, str] = {
     "libpq": "`prefer`: TLS if offered, unchecked; with `~/.postgresql/root.crt` present it is checked, and plaintext follows distrust",
     "pgjdbc": "`prefer`: TLS if offered, unchecked (no TLS before 42.2.5)",
@@ -210,7 +214,7 @@ _DEFAULTS: dict[str, str] = {
 
 def default_of(driver: str | None) -> str:
     """What a driver does when nothing is written."""
-    if driver in LIBPQ - {"lib-pq"}:
+    if driver in LIBPQ - {"lib-pq", "pgx", "gorm"}:
         driver = "libpq"
     return _DEFAULTS.get(driver or "", "the driver's default decides, and the driver is not known")
 

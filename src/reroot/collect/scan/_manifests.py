@@ -28,7 +28,7 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[tuple[str, str, str], ...]], ...] = t
                 (r"(?mi)^[\s\"']*pg8000\b[\"']?\s*([=<>~!^\"' ]*[\d.]*)", "pg8000", ""),
             ),
         ),
-        (r"(^|/)(Gemfile|[\w.-]+\.gemspec)$", ((r"gem\s*\(?['\"]pg['\"](?:\s*,\s*['\"]([^'\"]*))?", "libpq", "ruby-pg"),)),
+        (r"(^|/)(Gemfile|[\w.-]+\.gemspec)$", ((r"gem\s*\(?['\"]pg['\"](?:\s*,\s*['\"]([^'\"]*))?", "ruby-pg", ""),)),
         (
             r"(^|/)go\.mod$",
             (
@@ -58,7 +58,7 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[tuple[str, str, str], ...]], ...] = t
             ),
         ),
         (r"\.(csproj|fsproj|vbproj)$|(^|/)Directory\.Packages\.props$", ((r'"Npgsql[\w.]*"\s+Version="([\d.]*)', "npgsql", ""),)),
-        (r"(^|/)composer\.json$", ((r'"ext-(?:pdo_)?pgsql"\s*:\s*"([^"]*)"|"laravel/framework"', "libpq", "php"),)),
+        (r"(^|/)composer\.json$", ((r'"ext-(?:pdo_)?pgsql"\s*:\s*"([^"]*)"|"laravel/framework"', "pdo", ""),)),
         (r"(^|/)mix\.exs$", ((r"\{:postgrex\s*,\s*\"([^\"]*)\"", "postgrex", "ecto"),)),
     )
 )
@@ -72,5 +72,6 @@ def manifest(text: Text, path: str, harvest: Harvest) -> None:
                 found = re.search(pattern, text.text[:400_000])
                 if found:
                     version = next((g for g in found.groups() if g), "") if found.groups() else ""
-                    harvest.drivers.append((driver, re.sub(r"[^\d.]", "", version)[:20], wrapper))
+                    exact = "" if re.search(r"[\^~<>*x|]|latest", version) else re.sub(r"[^\d.]", "", version)[:20]
+                    harvest.drivers.append((driver, exact, wrapper))
             return

@@ -40,12 +40,13 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "switch",
             r"^(ssl|tls|usessl|sslenabled|enablessl|sslrequire|sslrequired|requiressl|ssltls|usetls|tlsenabled|enabletls)$"
             r"|.*(db|database|pg|postgres|postgresql|sql|rds)_?(use|enable|require|with)?(ssl|tls)(enabled|required|require|on|enable)?$"
-            r"|.*sslenabled$|^ssl(on|active)$",
+            r"|.*sslenabled$|^ssl(on|active)$|^sslcontext$",
         ),
         (
             "host",
             r"^(host|hostname|server|pghost|hostaddr|endpoint)$|.*(db|database|pg|postgres|postgresql|sql)(host|hostname|endpoint|server)$",
         ),
+        ("url", r"^(url|uri|dsn|jdbcurl|connectionstring|connectionurl|conninfo|databaseurl|dburl|connectionuri)$"),
         ("base", r"^(dbname|database|db|name|pgdatabase|initialcatalog)$|.*(db|database|postgres|pg)(name|database|db)$"),
         (
             "kind",
@@ -67,7 +68,7 @@ POSTGRES = re.compile(
 STRANGER = re.compile(
     r"redis|mysql|maria|kafka|mongo|elastic|opensearch|ldap|smtp|rabbit|amqp|clickhouse|cassandra|mssql|sqlserver|sql_server|sqlsrv|oracle|(?<![a-z])nginx"
     r"|keycloak\.ssl|saml|oauth|oidc|jwt|grpc|memcache|valkey|nats|mqtt|etcd|consul|vault|imap|pop3|ftp|solr|celery_broker|broker|sidekiq|zookeeper|schema.?registry"
-    r"|docdb|documentdb|dynamo|couch|neo4j|influx|prometheus|loki|sentry|webhook|ingress|apns|apple|android|firebase|wildcard|codesign",
+    r"|my\.cnf|docdb|documentdb|dynamo|couch|neo4j|influx|prometheus|loki|sentry|webhook|ingress|apns|apple|android|firebase|wildcard|codesign",
     re.IGNORECASE,
 )
 DATABASE = re.compile(
@@ -114,3 +115,14 @@ def leaning(text: str) -> int:
     if POSTGRES.search(text) or POSTGRES.search(text.lower()):
         return 1
     return -1 if STRANGER.search(text) else 0
+
+
+OWN_SWITCHES = frozenset(
+    "ssl tls usessl sslrequire requiressl rejectunauthorized trustservercertificate trustall insecureskipverify sslaccept verifymode checkhostname"
+    " sslenabled enablessl verify sslverify pgssl dangeracceptinvalidcerts acceptinvalidcerts sslmode nodetlsrejectunauthorized require sslcontext pgrequiressl".split()
+)
+
+
+def is_own(name: str) -> bool:
+    """Is a switch a driver's own option, and not a name that only the team's code knows?"""
+    return squeezed(name.rpartition(".")[2]) in OWN_SWITCHES

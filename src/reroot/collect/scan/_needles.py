@@ -83,6 +83,8 @@ WORDS = (
     ": postgres\n",
     "lib/pq",
     "jackc/pgx",
+    "pgx.",
+    "pgsql",
     "pgconnectoptions",
     "pgpooloptions",
     "tokio_postgres",

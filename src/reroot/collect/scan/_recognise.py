@@ -31,6 +31,7 @@ _PATHISH = re.compile(
     r"\.(pem|crt|cer|jks|p12|pfx|ca|der|bundle|keystore|truststore|bks)\b|/certs?/|/ssl/|/pki/|BEGIN CERT|rds-|system$|^[/~.]",
     re.IGNORECASE,
 )
+INFRASTRUCTURE = re.compile(r"^rds-ca-|.*CaCertificate\.")
 NEAR = 15
 """Lines between two variables of one stem that are still shown as one finding."""
 
@@ -56,7 +57,7 @@ def recognise(page: Page, path: str) -> Harvest:
     file_lean = lean_of_file(page, path)
     for entry in page.entries:
         _define(harvest, page, entry, path)
-        dsns = _dsns(entry)
+        dsns = _dsns(entry) if page.language or "\n" not in entry.value else []
         if dsns:
             group = groups.setdefault(_key(page, entry, True), Group(entry.block, ""))
             group.dsns.extend((entry, dsn) for dsn in dsns)
@@ -64,9 +65,45 @@ def recognise(page: Page, path: str) -> Harvest:
         role = _names.role(entry.name)
         if role:
             groups.setdefault(_key(page, entry, False), Group(entry.block, _names.stem(entry.name))).by_role[role].append(entry)
+    defaults: list[tuple[int, Finding]] = []
     for group in _merged(groups).values():
-        harvest.findings.extend(_settings(page, path, group, file_lean))
+        found = _settings(page, path, group, file_lean)
+        if len(found) == 1 and not found[0].mode and not found[0].roots and not group.dsns:
+            defaults.append((group.block, found[0]))
+        else:
+            harvest.findings.extend(found)
+    for block, finding in defaults:
+        start, end = page.blocks[block].start, page.blocks[block].end
+        first, last = page.text.place(start)[0], page.text.place(end)[0] if end else 0
+        if not any(first <= f.line <= last and f.kind == "setting" for f in harvest.findings):
+            harvest.findings.append(finding)
+    harvest.findings.extend(_undecided_calls(page, path, file_lean, harvest.findings))
     return harvest
+
+
+def _undecided_calls(page: Page, path: str, file_lean: int, known: list[Finding]) -> list[Finding]:
+    """A connection is made from a variable alone: what decides about TLS stands elsewhere."""
+    if file_lean < 1 or not page.language or page.language in ("shell", "dockerfile", "sql", "hcl"):
+        return []
+    found: list[Finding] = []
+    for entry in page.entries:
+        if entry.plain or not entry.refers or (entry.name and _names.role(entry.name) != "url"):
+            continue
+        labels = page.labels(entry.block)
+        around = next((label for label in labels if label), "")
+        made = _names.MAKER.search(around) or page.language == "prisma" or _names.leaning(around) > 0
+        if not made or _names.leaning(around) < 0 or not any(_CONNECTS.search(r.upper()) for r in entry.refers):
+            continue
+        line = page.text.place(entry.key_start)[0]
+        block = page.blocks[entry.block]
+        first = min(line, page.text.place(block.start)[0])
+        if any(first - 1 <= f.line <= line + 12 and f.kind == "setting" for f in (*known, *found)):
+            continue
+        finding = _finding(page, path, entry, entry, labels, "setting")
+        guess(finding, page, labels, "", [entry])
+        finding.decidable, finding.refers, finding.level, finding.rule = False, entry.refers, "note", "RR121"
+        found.append(finding)
+    return found
 
 
 def lean_of_file(page: Page, path: str) -> int:
@@ -173,10 +210,12 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         and not entry.name
     ):
         return False
-    if (value in _names.STRANGE_MODES and role == "mode") or word.startswith("clienttls"):
+    if (value in _names.STRANGE_MODES and role == "mode") or word.startswith("clienttls") or INFRASTRUCTURE.match(entry.value):
+        return False
+    if role == "mode" and entry.plain and entry.value.strip().isupper() and file_lean < 2 and "_" in entry.value:
         return False
     name_lean = _names.leaning(entry.name)
-    if name_lean < 0:
+    if name_lean < 0 or _MYSQL_FILE.search(path_of(page)):
         return False
     if word.endswith(("sslrootcert", "servertlssslmode", "servertlscafile")) or word.startswith("pgssl"):
         return True
@@ -196,7 +235,7 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         plain_name = word.endswith("sslmode") and "ssl_mode" not in entry.name.lower() and "ssl-mode" not in entry.name.lower()
         if value in _names.LIBPQ_MODES or value in ("no-verify", "verify_full", "verify_ca"):
             return plain_name or file_lean >= 0
-        return file_lean >= 0 and (plain_name or file_lean > 1) and (not entry.plain or value in _names.MODES or not value)
+        return (plain_name or file_lean > 1) and (not entry.plain or value in _names.MODES or not value)
     database = any(_names.DATABASE.search(re.sub(r"[_\-.]", " ", t)) for t in (entry.name, *labels[:3]))
     maker = any(_names.MAKER.search(label) for label in labels[:5])
     if role in ("roots", "truststore", "factory"):
@@ -244,9 +283,15 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     switch, off, factory = by_role.get("switch"), by_role.get("off"), by_role.get("factory")
     if not (mode or roots or off or factory) and switch is not None and not entry_is_switch(switch):
         return None
+    pasted = roots is not None and "BEGIN" in roots.value[:80]
+    inside_tls = page.language in ("javascript", "typescript") and any(
+        _TLS_LABEL.match(label) for label in page.labels(first_of(entries).block)[:2]
+    )
+    if pasted and not (mode or switch or off or factory or inside_tls):
+        return None
     if (
         roots is not None
-        and not (mode or switch or off or factory)
+        and not (pasted or mode or switch or off or factory)
         and roots.plain
         and not _PATHISH.search(roots.value)
         and roots.value not in ("", "system")
@@ -254,7 +299,7 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
         return None
     first, last = entries[0], max(entries, key=lambda e: e.end)
     labels = page.labels(first.block)
-    deciding = mode or off or switch or factory
+    deciding = mode or off or switch or factory or inside_tls
     finding = _finding(page, path, first, last, labels, "setting" if deciding else "trust-store-reference")
     finding.mode = _mode_text(mode, switch, off, factory)
     finding.roots = _shown(roots) if roots is not None and _shown(roots) else None
@@ -263,10 +308,26 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     guess(finding, page, labels, kind.value if kind else "", entries)
     host = group.first("host")
     finding.host = host.value if host and host.plain else ""
-    finding.decidable = page.sure and all(e.plain for e in entries)
+    own = all(_names.is_own(e.name) for e in entries if _names.role(e.name) in ("switch", "off"))
+    finding.decidable = page.sure and own and all(e.plain for e in entries)
     finding.refers = tuple(dict.fromkeys(r for e in entries for r in e.refers))
     finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries if e.exact}
     return finding
+
+
+_TLS_LABEL = re.compile(r"^(ssl|tls|sslOptions|ssl_options|sslConfig)$")
+_CONNECTS = re.compile(r"URL|DSN|URI|DATABASE|POSTGRES|CONNECTION")
+
+
+_MYSQL_FILE = re.compile(r"(^|/)\.?my(sql)?[\w.-]*\.cnf$")
+
+
+def path_of(page: Page) -> str:
+    return (page.text.whole or page.text).path
+
+
+def first_of(entries: list[Entry]) -> Entry:
+    return min(entries, key=lambda e: e.key_start)
 
 
 def entry_is_switch(entry: Entry) -> bool:
@@ -416,8 +477,8 @@ def _define(harvest: Harvest, page: Page, entry: Entry, path: str) -> None:
     telling = lowered in _names.MODES or lowered in _names.YES | _names.NO or _PATHISH.search(value) or value.startswith("rds-ca")
     if not (telling or (_names.role(entry.name) and entry.refers)):
         return
-    if block.kind == "resource" and not entry.name == "default":
+    if block.kind == "resource" and not block.label.startswith("variable "):
         return
-    name = block.label.rpartition(" ")[2] if entry.name == "default" and block.label.startswith("variable ") else entry.name
+    name = entry.name
     line, _ = page.text.place(entry.key_start)
     harvest.definitions.append(Definition(name, value, path, line, entry.plain, ",".join(entry.refers)))

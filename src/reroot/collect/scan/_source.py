@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from ._dsn import find
 from ._interpolation import look
 from ._reader import MAX_DEPTH, Page
 from ._text import Text
@@ -309,6 +310,8 @@ class _Reading:
         inner = re.search(r"""\[\s*:?["']?([\w.\-/ ]+)["']?\s*\]$""", text)
         if inner:
             return inner[1]
+        if text[:1] in "\"'`" and text[-1:] == text[:1]:
+            return text[1:-1][:100]
         text = text.strip("\"'`:").lstrip("$@")
         text = text.split(":")[0] if self.language.name in ("typescript", "kotlin") and ":" in text else text
         return (
@@ -337,13 +340,13 @@ class _Reading:
         label = ("new " if node.type in ("new_expression", "object_creation_expression") else "") + label
         before: list[tuple[Any, int]] = []
         for inner in (function, receiver):
-            if inner is not None and (inner.type in CALLS or any(c.type in CALLS for c in inner.named_children)):
+            if inner is not None and "(" in self.text(inner) and inner.type not in ("identifier", "name"):
                 before.append((inner, block))
                 label = label.rpartition(").")[2] or label
                 break
         rest = [c for c in node.named_children if c.type == "initializer_expression"]
         if arguments is None and not rest:
-            return before
+            return before + [(c, block) for c in node.named_children if function is None or c.id != function.id]
         given = [a for a in (arguments.named_children if arguments is not None else ()) if a.type not in COMMENTS]
         given = [
             a.named_children[0] if a.type in ("argument", "value_argument") and len(a.named_children) == 1 else a for a in given
@@ -412,8 +415,11 @@ def _plainly(page: Page, spots: list[int]) -> None:
         line = body[start:end]
         if line.lstrip().startswith(("#", "//", "*", "--")) or len(line) > 4000:
             continue
-        taken = []
+        strings = [s for s in _PLAIN_STRING.finditer(line) if any(True for _ in find(s[2]))]
+        taken = [s.span() for s in strings]
         for pair in _PLAIN_PAIR.finditer(line):
+            if any(a <= pair.start() < b for a, b in taken):
+                continue
             group = 3 if pair[2] else 4
             value = pair[group]
             taken.append(pair.span())
@@ -428,7 +434,7 @@ def _plainly(page: Page, spots: list[int]) -> None:
                 refers=(value,) if computed else look(value).refers,
             )
         for string in _PLAIN_STRING.finditer(line):
-            if not any(a <= string.start() < b for a, b in taken):
+            if string.span() in taken or not any(a <= string.start() < b for a, b in taken):
                 seen_in = look(string[2])
                 page.add(
                     "",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from . import _dsn, _environment, _names
-from ._commands import assignments
+from ._commands import MESSAGE, assignments
 from ._finding import Copied, Finding, Harvest, Spot
 from ._interpolation import look
 from ._reader import Page
@@ -42,12 +42,11 @@ _PROGRAM = re.compile(
 )
 _PACKAGE = re.compile(r"\b(apt(-get)?|apk|yum|dnf|brew|pip|microdnf|install|which|command|type|alias)\b")
 _MODIFY = re.compile(r"--(ca-certificate-identifier|certificate-identifier)[\s=]+[\"']?([^\s\"'\\]+)")
-_MESSAGE = re.compile(r"^\s*(?:@?echo|printf|log\w*|print|info|warn|Write-Host|#|//)\b", re.IGNORECASE)
 
 
 def take_apart(page: Page) -> None:
     """What command lines set, and the connection strings in them, become entries like all others."""
-    covered = [(e.start, e.end) for e in page.entries]
+    covered = [(e.start, e.end) for e in page.entries if "\n" not in e.value]
     block = 0
     for at, command in page.commands:
         program = _PROGRAM.search(command)
@@ -59,7 +58,7 @@ def take_apart(page: Page) -> None:
             before = len(page.entries)
             _shifted(page, command, at, block)
             covered += [(e.start, e.end) for e in page.entries[before:]]
-        if _MESSAGE.match(command):
+        if MESSAGE.match(command):
             continue
         for start, text in _candidates(command):
             for dsn in _dsn.find(text):
@@ -154,7 +153,7 @@ def _addresses(page: Page, path: str, harvest: Harvest, body: str, theirs: bool,
 
 
 def _command(page: Page, path: str, harvest: Harvest, at: int, command: str, ours: bool, theirs: bool) -> None:
-    if _MESSAGE.match(command):
+    if MESSAGE.match(command):
         return
     if (keytool := _KEYTOOL.search(command)) and not theirs:
         source = re.search(r"-file\s+[\"']?(\S+?)[\"']?(?=\s|$)", command)

@@ -27,6 +27,9 @@ _CONSTANT = re.compile(
     r"""^[ \t]*(?:(?:export|const|let|var|final|static|private|public|protected|internal|val|readonly|pub|String|string|&str|&'static)\s+)*([A-Za-z_]\w{1,60})(?:\s*:\s*[&'\w ]{1,20})?\s*:?=\s*["'`]([^"'`\n$]{1,300})["'`]\s*[;,]?\s*$""",
     re.MULTILINE,
 )
+_PEM = re.compile(
+    r"""([A-Za-z_]\w{1,60})(?:\s*:\s*[&'\w ]{1,20})?\s*:?=\s*[rbu]?(?:\"\"\"|\'\'\'|["'`])\s*\\?\s*-----BEGIN (?:TRUSTED )?CERTIFICATE"""
+)
 _HOLE = re.compile(r"%(?:\(\w+\))?[-+0-9.]*[sdvqf]|\{[^{}\n]{0,80}\}")
 _FILE_CALL = re.compile(
     r"(readFileSync|readFile|read_text|open|File\.read|ReadFile|file_get_contents|Path|join|resolve|resource|getResource|load|include_str|include_bytes|ReadAllText|X509Certificate2|from_pem|read_to_string|dirname|path|base_path|storage_path|expand_path|Rails\.root\.join|toString|URL|fs::read|asset|os\.path|filepath|format|sprintf|Sprintf|str|String|string|bool|Boolean|JSON\.parse|trim|strip|parse|cafile)",
@@ -64,6 +67,7 @@ class Values:
     def __init__(self, text: str, data: bytes, offset: Callable[[int], int], language: str) -> None:
         self.text, self.data, self.offset, self.language = text, data, offset, language
         self.constants = {m[1]: m[2] for m in _CONSTANT.finditer(text[:200_000])}
+        self.constants |= {m[1]: "-----BEGIN CERTIFICATE----- in this file" for m in _PEM.finditer(text[:200_000])}
 
     def is_string(self, node: Any) -> bool:
         return node.type in STRINGS

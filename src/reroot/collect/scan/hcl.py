@@ -23,6 +23,10 @@ def read(text: Text) -> Page:
     page = Page(text, language="hcl" if text.path.endswith(_ENDS) else "hocon")
     read_braces(page)
     _shapes.settle(page)
+    for entry in page.entries:
+        label = page.blocks[entry.block].label
+        if entry.name == "default" and label.startswith("variable "):
+            entry.name = label.partition(" ")[2]
     return page
 
 

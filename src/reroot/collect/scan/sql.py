@@ -25,6 +25,8 @@ def read(text: Text) -> Page:
     for comment in _COMMENT.finditer(body):
         page.prose.append(comment.span())
     for match in _SERVER.finditer(body):
+        if any(a <= match.start() < b for a, b in page.prose):
+            continue
         end = body.find(";", match.end())
         end = len(body) if end < 0 else end
         statement = body[match.start() : end]
