@@ -49,6 +49,9 @@ def _get(address: str) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             content: bytes = answer.read(Limits.BYTES + 1)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ReachError(f"cannot be fetched: {error.code} {error.reason}", where=address) from error
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise ReachError(f"cannot be fetched: {getattr(error, 'reason', error)}", where=address) from error
     if len(content) > Limits.BYTES:

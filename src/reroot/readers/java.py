@@ -107,6 +107,8 @@ def _pkcs12(content: bytes, password: str | None) -> Anchors:
             raise _Refused(
                 "keystore password was incorrect: Cannot find any provider supporting 1.2.840.113549.1.12.1.4", "unsupported"
             )
+        if password is not None and not password.isascii() and safe.algorithm:
+            raise _Refused("keystore password was incorrect: Password is not ASCII", "wrong-password", final=True)
         try:
             plain = _pfx.opened(safe, password)
         except _pbe.WrongPassword:

@@ -133,6 +133,8 @@ def write(content: bytes, change: Change, skip: Iterable[str] = ()) -> bytes:
             f"holds {len(values)} bundles ({keys}), and which one is meant cannot be told", hint="change it by hand"
         )
     last = found[-1]
+    if any(piece.damage for piece in found):
+        raise TrustStoreError("has a damaged certificate, and what stands around it cannot be told apart")
     for piece in reversed(found):
         kept = [c for c in piece.certificates if c.fingerprint not in gone]
         extra = added if piece is last else []
@@ -146,7 +148,8 @@ def _changed(content: bytes, piece: Piece, kept: Sequence[Certificate], extra: S
     if piece.style == "quoted":
         raise TrustStoreError("is source code with one string literal a line, which reroot reads and does not write")
     if piece.style == "base64":
-        inner = base64.b64decode(content[piece.start : piece.end])
+        text = content[piece.start : piece.end]
+        inner = base64.b64decode(text + b"=" * (-len(text) % 4))
         made = base64.b64encode(pem.write(inner, Change(tuple(extra), change.remove)))
         return content[: piece.start] + made + content[piece.end :]
     between = b"\\n" if piece.style == "escaped" else pem.line_end(content) + (piece.prefix if not piece.prefix.strip() else b"")

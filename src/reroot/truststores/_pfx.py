@@ -137,16 +137,18 @@ def verifies(pfx: Pfx, password: str) -> bool:
 
 
 def opened(safe: Safe, password: str | None) -> bytes | None:
-    """The SafeContents inside; None when it is encrypted and there is no password; ``WrongPassword`` when it does not fit."""
+    """The SafeContents inside; None when it is encrypted and there is no password; ``WrongPassword`` when it does not fit.
+
+    The empty password has two spellings in PKCS#12, and both are tried.
+    """
     if not safe.algorithm:
         return safe.content
     if password is None:
         return None
     try:
         plain = _pbe.cipher_for(safe.algorithm, password)(safe.content, False)
-        if _der.whole(plain) or plain == b"":
+        if password or _der.whole(plain):
             return plain
-        raise _pbe.WrongPassword("does not hold what it should")
     except _pbe.WrongPassword:
         if password:
             raise

@@ -12,7 +12,7 @@ from . import _pasted
 from ._format import Change, Format, Roots
 
 KIND = re.compile(
-    rb"^[ \t{]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?(ConfigMap|Secret|Bundle|ClusterTrustBundle|List)\b", re.MULTILINE
+    rb"(?:^|[{,])[ \t]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?(ConfigMap|Secret|Bundle|ClusterTrustBundle|List)\b", re.MULTILINE
 )
 VERSION = re.compile(rb"[\"']?apiVersion[\"']?[ \t]*:")
 OWN_CHAIN = ("tls.crt",)

@@ -135,6 +135,8 @@ def create(roots: Sequence[Certificate], password: Secret | None) -> bytes:
     """A new file: AES-256 and SHA-256 with 10,000 rounds, as keytool 17 makes it; Java 8 reads it from 8u301 on."""
     if password is None:
         raise TrustStoreError("needs a password", hint="Java's usual one is `changeit`")
+    if not password.reveal().isascii():
+        raise TrustStoreError("has a password with more than ASCII in it, which Java does not open")
     bags = [_pfx.certificate_bag(root.der, root.fingerprint) for root in dict.fromkeys(roots)]
     mac = _pfx.Mac("sha256", secrets.token_bytes(20), 10_000, b"")
     return _pfx.assemble([_pfx.safe(bags, _pbe.modern(), password.reveal())], mac, password.reveal())
