@@ -194,7 +194,7 @@ def test_an_unknown_version_that_matters_is_unknown_and_says_so():
 def test_of_several_hosts_the_one_in_question_is_judged():
     dsn = "host=other.corp.test,db.corp.test sslmode=verify-full sslrootcert=/both.pem"
     assert ask(dsn=dsn).foreseen.outcome is R, "libpq does not go on to the next host after a TLS failure"
-    assert ask(dsn=dsn, host="db.corp.test").foreseen.outcome is V
+    assert ask(dsn=dsn, only="db.corp.test").foreseen.outcome is V
     assert ask(driver="psycopg", version="3.3", runtime={"libpq": "17"}, dsn=dsn).foreseen.outcome is V, "psycopg 3 does"
 
 

@@ -108,7 +108,8 @@ class Given:
 
     ``version`` is the driver's; ``runtime`` names what it stands on (``openssl``, ``python``, ``java``, ``libpq`` …).
     ``options`` are the driver's own option names. ``home`` is the folder that stands for the client's home.
-    ``host`` is the name it connects to where ``dsn`` and ``options`` name none.
+    ``host`` is the name it connects to where ``dsn`` and ``options`` name none. Of several hosts, ``only`` names the one in
+    question; without it, all of them lead to the same server.
     """
 
     driver: str
@@ -119,6 +120,7 @@ class Given:
     env: Mapping[str, str] = field(default_factory=dict)
     home: str | None = None
     host: str | None = None
+    only: str | None = None
     files: Files = no_files
 
 

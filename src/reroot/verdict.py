@@ -28,7 +28,7 @@ from .model import (
     TrustPolicy,
     Verdict,
 )
-from .pki import Certificate, TrustSet, check_chain, check_name, may_be_public
+from .pki import Certificate, TrustSet, check_chain, check_name, parse_failure, may_be_public
 from .roots import Roots, collect
 
 DRIVER_ERROR = "settings-error"
@@ -114,12 +114,12 @@ def _one(
         return None
     seen.add(key)
     roots = collect(policy, given.files)
-    return Answer(settings, policy, roots, _over_endpoints(policy, roots, server, chain, _aimed(settings, given.host), when))
+    return Answer(settings, policy, roots, _over_endpoints(policy, roots, server, chain, _aimed(settings, given.only), when))
 
 
-def _aimed(settings: Settings, host: str | None) -> tuple[Endpoint, ...]:
-    """The endpoints that are the server in question: the one *host* names where it is listed, else all."""
-    named = tuple(e for e in settings.endpoints if host and host in (e.host, e.address))
+def _aimed(settings: Settings, only: str | None) -> tuple[Endpoint, ...]:
+    """The endpoints that lead to the server in question: all of them, unless one is named and listed."""
+    named = tuple(e for e in settings.endpoints if only and only in (e.host, e.address))
     return named or settings.endpoints
 
 
@@ -206,6 +206,9 @@ def _handshake(
         )
     if roots.failure is not None and policy.reads_roots:
         return Handshake.FAILED, (roots.failure,)
+    unreadable = parse_failure(policy.stack, chain) if chain is not None else None
+    if unreadable is not None:
+        return Handshake.FAILED, (unreadable,)
     if not policy.chain and not policy.names:
         return Handshake.UNVERIFIED, policy.reasons
     if chain is None:

@@ -53,6 +53,8 @@ def main() -> int:
             files = given.out.with_name(given.out.name + ".files").absolute()
             shutil.rmtree(files, ignore_errors=True)
             shutil.copytree(lab.folder, files, symlinks=True)
+            for service in (files / "services").glob("*"):
+                service.write_text(service.read_text().replace(str(lab.folder), str(files)))
             oracle.save(rows, given.out)
             text = given.out.read_text().replace(str(lab.folder), str(files))
             given.out.write_text(text)

@@ -147,6 +147,7 @@ class Inventory:
             env={k: str(fill(v)) for k, v in {**env, **client.env}.items()},
             home=None if client.home is None else str((self.base / client.home).absolute()),
             host=server.host,
+            only=server.host,
             files=lambda path: files(str(self.base / path)),
         )
 

@@ -20,6 +20,13 @@ __all__ = ["Certificate", "ChainCheck", "TrustSet", "check_chain", "check_name",
 
 PathRules = Callable[[Stack, tuple[Certificate, ...], TrustSet, datetime], ChainCheck]
 
+def parse_failure(stack: Stack, chain: tuple[Certificate, ...]) -> Reason | None:
+    """Why *stack* cannot even read *chain*, so that a handshake fails although nothing is checked; None when it can."""
+    look = UNREADABLE.get(stack.family)
+    return None if look is None else look(chain)
+
+
+UNREADABLE: Mapping[str, Callable[[tuple[Certificate, ...]], Reason | None]] = {"java": search.java_cannot_parse}
 PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, **search.FAMILIES}
 
 

@@ -181,6 +181,15 @@ class Certificate:
         return _extension(self.extensions, x509.SubjectAlternativeName) is not None
 
     @cached_property
+    def has_critical_alternative_names(self) -> bool:
+        found = _extension(self.extensions, x509.SubjectAlternativeName)
+        return found is not None and found.critical
+
+    @cached_property
+    def has_empty_subject(self) -> bool:
+        return not self.parsed.subject.rdns
+
+    @cached_property
     def key(self) -> tuple[str, int]:
         """Kind and size in bits of the public key: ``("rsa", 2048)``, ``("ec", 256)`` …"""
         key = self.parsed.public_key()

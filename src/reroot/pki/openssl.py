@@ -68,7 +68,7 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
         return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
     except (ValueError, crypto.Error) as error:
         return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
-    against = _purpose(path)
+    against = (*_purpose(path), *_anchor_revocation(path, anchors, when))
     if against:
         return ChainCheck(False, against, path)
     return _level(stack, path)
@@ -100,7 +100,7 @@ def _store(partial: bool, strict: bool, anchors: TrustSet, when: datetime) -> cr
     if anchors.checks_revocation:
         flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
         for der in anchors.crls:
-            store.add_crl(x509.load_der_x509_crl(der))
+            store.add_crl(_revocation_list(der))
     if flags:
         store.set_flags(flags)
     store.set_time(when)
@@ -129,6 +129,24 @@ def _purpose(path: tuple[Certificate, ...]) -> tuple[Reason, ...]:
         if depth == 0 and usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
             against.append(Reason("wrong-purpose", f"{named(certificate)} may not be used for TLS (key usage)", SOURCE))
     return tuple(against)
+
+
+def _anchor_revocation(path: tuple[Certificate, ...], trust: TrustSet, when: datetime) -> tuple[Reason, ...]:
+    """Up to OpenSSL 3.5 a self-signed anchor needs a revocation list of its own too; the OpenSSL at hand asks for none."""
+    anchor = path[-1]
+    if not trust.checks_revocation or not anchor.is_self_issued:
+        return ()
+    own = [crl for crl in map(_revocation_list, trust.crls) if crl.issuer.public_bytes() == anchor.subject]
+    if not own:
+        return (Reason("crl-missing", f"no revocation list covers {named(anchor)}", SOURCE),)
+    if not any(crl.last_update_utc <= when <= (crl.next_update_utc or when) for crl in own):
+        return (Reason("crl-expired", f"the revocation list of {named(anchor)} is not valid at that time", SOURCE),)
+    return ()
+
+
+@lru_cache(maxsize=512)
+def _revocation_list(der: bytes) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl(der)
 
 
 def _level(stack: Stack, path: tuple[Certificate, ...]) -> ChainCheck:

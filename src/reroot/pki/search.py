@@ -122,6 +122,15 @@ def webpki(_stack: Stack, chain: Path, trust: TrustSet, when: datetime) -> Chain
     return search(WEBPKI, chain, trust, when)
 
 
+def java_cannot_parse(chain: Path) -> Reason | None:
+    """X509CertInfo.verifyCert(): an empty subject needs a critical SAN, or the handshake ends before anything is judged."""
+    for certificate in chain:
+        if certificate.is_readable and certificate.has_empty_subject and not certificate.has_critical_alternative_names:
+            text = f"Java cannot read {named(certificate)}: its subject is empty and its SAN is not critical"
+            return Reason("unreadable-certificate", text, JAVA.source)
+    return None
+
+
 def search(rules: Rules, chain: Path, trust: TrustSet, when: datetime) -> ChainCheck:
     """The first path from *chain* to an anchor that *rules* accept; else what stood against every one that was tried."""
     if not chain or not chain[0].is_readable:
