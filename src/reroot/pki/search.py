@@ -8,7 +8,7 @@ search is written once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..model import Reason, Stack
@@ -40,6 +40,8 @@ class Rules:
     matches_key_ids: bool
     purpose_of_all: bool
     purpose_of_anchor: bool
+    takes_any_purpose: bool
+    needs_cert_sign: bool
     needs_digital_signature: bool
     leaf_may_be_ca: bool
     takes_sha1: bool | None
@@ -61,6 +63,8 @@ JAVA = Rules(
     matches_key_ids=True,
     purpose_of_all=False,
     purpose_of_anchor=False,
+    takes_any_purpose=True,
+    needs_cert_sign=True,
     needs_digital_signature=True,
     leaf_may_be_ca=True,
     takes_sha1=None,
@@ -69,7 +73,7 @@ JAVA = Rules(
     longest=7,
 )
 GO = Rules(
-    source="Go crypto/x509/verify.go",
+    source="Go crypto/x509/verify.go; run with Go 1.19 and 1.27",
     anchor_dates=True,
     anchor_must_be_ca=True,
     anchor_path_length=True,
@@ -81,6 +85,8 @@ GO = Rules(
     matches_key_ids=False,
     purpose_of_all=True,
     purpose_of_anchor=True,
+    takes_any_purpose=True,
+    needs_cert_sign=True,
     needs_digital_signature=False,
     leaf_may_be_ca=True,
     takes_sha1=False,
@@ -89,7 +95,7 @@ GO = Rules(
     longest=100,
 )
 WEBPKI = Rules(
-    source="rustls-webpki src/verify_cert.rs",
+    source="rustls-webpki src/verify_cert.rs; run with rustls 0.23.40",
     anchor_dates=False,
     anchor_must_be_ca=False,
     anchor_path_length=False,
@@ -101,6 +107,8 @@ WEBPKI = Rules(
     matches_key_ids=False,
     purpose_of_all=True,
     purpose_of_anchor=False,
+    takes_any_purpose=False,
+    needs_cert_sign=False,
     needs_digital_signature=False,
     leaf_may_be_ca=False,
     takes_sha1=False,
@@ -108,6 +116,47 @@ WEBPKI = Rules(
     least_ec=256,
     longest=8,
 )
+
+
+# Stacks that were not run: what every stack above would accept is accepted, what none would is refused, the rest is not known.
+STRICT = replace(
+    WEBPKI,
+    source="no stack was run: the strictest of the others",
+    anchor_dates=True,
+    anchor_must_be_ca=True,
+    anchor_path_length=True,
+    purpose_of_anchor=True,
+    needs_cert_sign=True,
+    constrains_common_name=True,
+    matches_key_ids=True,
+    needs_digital_signature=True,
+)
+LAX = replace(
+    JAVA,
+    source="no stack was run: the most lenient of the others",
+    anchor_must_be_ca=False,
+    replaced_anchor=False,
+    matches_key_ids=False,
+    needs_cert_sign=False,
+    needs_digital_signature=False,
+    takes_sha1=True,
+    least_rsa=0,
+    least_ec=0,
+    longest=100,
+)
+
+
+def unproven(stack: Stack, chain: Path, trust: TrustSet, when: datetime) -> ChainCheck:
+    """Erlang's public_key and .NET's X509Chain: known from their sources only, so only what is beyond doubt is said."""
+    own = replace(trust, certificates=tuple(c for c in trust.certificates if c.is_readable and c.is_self_signed))
+    strict = search(STRICT, chain, own, when)
+    if strict.trusted:
+        return strict
+    lax = search(LAX, chain, trust, when)
+    if not lax.trusted:
+        return lax
+    text = f"TLS stacks differ on this chain, and these rules were not run with {stack.family}: rehearse this client"
+    return ChainCheck(None, (Reason("stack-not-proven", text, strict.reasons[0].source), *strict.reasons))
 
 
 def java(_stack: Stack, chain: Path, trust: TrustSet, when: datetime) -> ChainCheck:
@@ -215,7 +264,7 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
             pass
         elif (constraints is None and issuer.is_version_3) or (constraints is not None and not constraints.value.ca):
             yield Reason("invalid-ca", f"{named(issuer)} is not a CA certificate", rules.source)
-        elif issuer.key_usage is not None and not issuer.key_usage.key_cert_sign:
+        elif rules.needs_cert_sign and issuer.key_usage is not None and not issuer.key_usage.key_cert_sign:
             yield Reason("invalid-ca", f"{named(issuer)} may not sign certificates (key usage)", rules.source)
         limit = constraints.value.path_length if constraints is not None else None
         between = sum(1 for c in path[1:depth] if not c.is_self_issued)
@@ -225,9 +274,10 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
 
 def _purpose(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
     asked = path if rules.purpose_of_anchor else path[:-1] if rules.purpose_of_all else path[:1]
+    fitting = {SERVER_AUTH, ANY_EXTENDED_KEY_USAGE} if rules.takes_any_purpose else {SERVER_AUTH}
     for certificate in asked:
         usages = certificate.extended_key_usage
-        if usages is not None and not usages & {SERVER_AUTH, ANY_EXTENDED_KEY_USAGE}:
+        if usages is not None and not usages & fitting:
             yield Reason("wrong-purpose", f"{named(certificate)} is not for TLS servers (extended key usage)", rules.source)
     usage = path[0].key_usage
     if rules.needs_digital_signature and usage is not None and not usage.digital_signature:
@@ -267,4 +317,10 @@ def _names(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
 
 
 LOOKS: tuple[Look, ...] = (_valid, _authorities, _purpose, _extensions, _strength, _names)
-FAMILIES: Mapping[str, Callable[[Stack, Path, TrustSet, datetime], ChainCheck]] = {"java": java, "go": go, "webpki": webpki}
+FAMILIES: Mapping[str, Callable[[Stack, Path, TrustSet, datetime], ChainCheck]] = {
+    "java": java,
+    "go": go,
+    "webpki": webpki,
+    "erlang": unproven,
+    "dotnet": unproven,
+}
