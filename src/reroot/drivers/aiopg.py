@@ -1,10 +1,15 @@
-"""aiopg: psycopg2, asynchronously."""
+"""
+aiopg: psycopg2, asynchronously.
+
+It goes on watching the socket that libpq opened first. So wherever libpq would try once more (in plaintext after a TLS error in
+prefer, with TLS after a refusal in allow) the call waits until it times out: no silent plaintext, but an outage.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model import Given, Settings
+from ..model import Given, OnDistrust, Reason, Settings, TrustPolicy
 from . import _libpq, libpq, psycopg2
 from ._driver import Driver
 
@@ -18,6 +23,20 @@ def read(given: Given) -> Settings:
     return psycopg2.read(replace(given, options={n: v for n, v in given.options.items() if n not in OWN}))
 
 
+SOURCE = "aiopg/connection.py Connection._ready(); run with 1.4.0"
+
+
+def policy(given: Given, settings: Settings) -> TrustPolicy:
+    found = libpq.policy(given, settings)
+    if not found.on_rejection:
+        return found
+    text = "aiopg times out where libpq tries again over another connection, in plaintext or with TLS"
+    reasons = tuple(r for r in found.reasons if r.code != "silent-plaintext-fallback")
+    return replace(
+        found, on_distrust=OnDistrust.FAIL, on_rejection=False, reasons=(*reasons, Reason("no-second-attempt", text, SOURCE))
+    )
+
+
 DRIVER = Driver(
     name="aiopg",
     title="aiopg",
@@ -26,5 +45,5 @@ DRIVER = Driver(
     proven=("1.4",),
     possible=_libpq.possible,
     read=read,
-    policy=libpq.policy,
+    policy=policy,
 )
