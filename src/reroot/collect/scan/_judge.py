@@ -67,7 +67,27 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
+_POLICIES: dict[tuple[object, ...], TrustPolicy | None] = {}
+
+
 def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
+    """The driver's policy; the same settings are asked about once."""
+    key = (
+        finding.driver,
+        finding.wrapper,
+        finding.version,
+        finding.form,
+        finding.in_dsn,
+        tuple(finding.settings.items()),
+        finding.mode,
+        finding.roots,
+    )
+    if key not in _POLICIES:
+        _POLICIES[key] = _asked(finding, files)
+    return _POLICIES[key]
+
+
+def _asked(finding: Finding, files: Files) -> TrustPolicy | None:
     if finding.driver is None:
         return None
     name = finding.wrapper if finding.wrapper in WRAPPERS and finding.wrapper in drivers.names() else finding.driver

@@ -108,6 +108,24 @@ def stem(name: str) -> str:
     return (head + dot + word).lower()
 
 
+_OUR_STEMS = tuple(
+    "postgres postgis psycopg asyncpg pg8000 npgsql pgjdbc libpq pgbouncer pgpool pgadmin pgx psql pgsql timescale cockroach redshift supabase neon.tech"
+    " rds.force_ssl pg_ pg. pgconn pgssl pghost pgservice pgclient pgprop pgsimple ecto 'pg' \"pg\" /pg".split()
+)
+_THEIR_STEMS = tuple(
+    "redis mysql maria kafka mongo elastic opensearch ldap smtp rabbit amqp clickhouse cassandra mssql sqlserver sql_server sqlsrv oracle nginx saml oauth oidc jwt grpc"
+    " memcache valkey mqtt etcd imap pop3 celery_broker broker sidekiq zookeeper docdb documentdb dynamo couch neo4j influx webhook ingress apns firebase".split()
+)
+
+
+@lru_cache(maxsize=64)
+def speaks(text: str) -> tuple[bool, bool]:
+    """Does a whole text speak of PostgreSQL, and of strangers? By plain words only, since it is asked of every file."""
+    lowered = text.lower()
+    return any(stem in lowered for stem in _OUR_STEMS), any(stem in lowered for stem in _THEIR_STEMS)
+
+
+@lru_cache(maxsize=20_000)
 def leaning(text: str) -> int:
     """1 when *text* speaks of PostgreSQL, -1 when it speaks of something else, 0 when it says nothing."""
     if not text:

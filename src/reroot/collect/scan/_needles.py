@@ -79,8 +79,7 @@ WORDS = (
     '"postgresql"',
     "'pg'",
     '"pg"',
-    ": postgresql",
-    ": postgres\n",
+    ": postgres",
     "lib/pq",
     "jackc/pgx",
     "pgx.",
@@ -136,7 +135,7 @@ def _hyperscan(words: tuple[str, ...]) -> Find:
     database = hyperscan.Database()
     caseless = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH
     database.compile(
-        expressions=[re.escape(w).replace("\\\n", "\\n").encode() for w in words],
+        expressions=[re.escape(w).encode() for w in words],
         ids=list(range(len(words))),
         elements=len(words),
         flags=[caseless] * len(words),

@@ -109,7 +109,7 @@ def _undecided_calls(page: Page, path: str, file_lean: int, known: list[Finding]
 def lean_of_file(page: Page, path: str) -> int:
     """2 when the whole file speaks of PostgreSQL alone, 1 when of others too, 0 when of nothing, -1 when only of others."""
     sample = page.text.text[:300_000]
-    ours, theirs = _names.POSTGRES.search(sample), _names.STRANGER.search(sample)
+    ours, theirs = _names.speaks(sample)
     if _names.leaning(path) == 1 or (ours and not theirs):
         return 2
     return 1 if ours else -1 if theirs else 0

@@ -128,9 +128,39 @@ def _parser(wheel: str, function: str) -> Any:
     return tree_sitter.Parser(tree_sitter.Language(getattr(grammar, function)()))
 
 
+STEMS = tuple(
+    "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: pgport dbname= database= jdbc: r2dbc"
+    " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_ create( createp connect new new\t knex( sql.open gorm. sequel establish_ pdo dj_database"
+    " drivermanager npgsql tlsconn rds begin truststore nonvalid singlecert ca_cert certnone cert_none check_hostname load_verify verify_ database_url db_url db_ insecure"
+    " node_ trustserver trust\u00a0server trustall \"pg 'pg typeorm dialect adapter provider engine driver client type".replace(
+        "\u00a0", "_"
+    ).split()
+)
+"""One of these stands, in any case, in whatever ANCHOR matches: a plain search is a hundred times faster than the pattern."""
+
+
+def anchors(text: str) -> list[int]:
+    """Where the telling words stand: the pattern is tried on the lines that can hold one, and on no others."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        return [match.start() for match in ANCHOR.finditer(text)]
+    lines: set[int] = set()
+    for stem in STEMS:
+        at = lowered.find(stem)
+        while at >= 0:
+            lines.add(lowered.rfind("\n", 0, at) + 1)
+            end = lowered.find("\n", at)
+            at = lowered.find(stem, end) if end >= 0 else -1
+    spots: list[int] = []
+    for start in sorted(lines):
+        end = lowered.find("\n", start)
+        spots += [match.start() for match in ANCHOR.finditer(text, start, len(text) if end < 0 else end)]
+    return spots
+
+
 def read(text: Text, language: Language) -> Page:
     page = Page(text, language=language.name)
-    spots = [match.start() for match in ANCHOR.finditer(text.text)]
+    spots = anchors(text.text)
     if not spots:
         return page
     parser = _parser(language.wheel, language.function) if language.wheel else None

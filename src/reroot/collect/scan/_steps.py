@@ -104,14 +104,14 @@ def _candidates(command: str) -> Iterator[tuple[int, str]]:
 def steps(page: Page, path: str, harvest: Harvest) -> None:
     """Add what the steps of a file say to *harvest*."""
     body = page.text.text[:2_000_000]
-    ours = bool(_names.POSTGRES.search(body)) or "rds" in path.lower()
+    ours = _names.speaks(body)[0] or "rds" in path.lower()
     theirs = _names.leaning(path) < 0 or (
         re.search(r"mysql|maria|docdb|documentdb", body, re.IGNORECASE) is not None and not ours
     )
     _addresses(page, path, harvest, body, theirs, ours)
     for at, command in page.commands:
         _command(page, path, harvest, at, command, ours, theirs)
-    for match in _HOME.finditer(body):
+    for match in _HOME.finditer(body) if ".postgresql/root.c" in body else ():
         if not _in_prose(page, match.start()) and not any(
             page.text.place(page.text.at(match.start()))[0] == f.line for f in harvest.findings
         ):
@@ -124,7 +124,14 @@ def steps(page: Page, path: str, harvest: Harvest) -> None:
 
 def _addresses(page: Page, path: str, harvest: Harvest, body: str, theirs: bool, ours: bool) -> None:
     seen: set[int] = set()
-    for pattern, rule in ((FROZEN, "RR204"), (CURRENT, "RR205"), (CLOUD, "RR205")):
+    lowered = body.lower()
+    for pattern, rule, word in (
+        (FROZEN, "RR204", "rds-downloads"),
+        (CURRENT, "RR205", "truststore.pki"),
+        (CLOUD, "RR205", "root"),
+    ):
+        if word not in lowered or (pattern is CLOUD and "http" not in lowered):
+            continue
         for match in pattern.finditer(body):
             line, _ = page.text.place(page.text.at(match.start()))
             if (

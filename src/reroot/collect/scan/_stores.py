@@ -10,6 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ._finding import Harvest, Store
 from ._text import Text
@@ -55,7 +58,8 @@ def pasted(text: Text, path: str, harvest: Harvest, vendored: bool) -> None:
         last, _ = text.place(run[-1].end())
         before = text.text[max(0, run[0].start() - 200) : run[0].start()]
         name = next(iter(re.findall(r"[\w.\-]+", before.rstrip(" \n\t'\"`|>-=:({[\\"))[-1:]), "")
-        harvest.stores.append(_store(path, first, last, "pem", [_der(m[2]) for m in run], name, vendored))
+        ders = _ders(text.text[run[0].start() : run[-1].end()])
+        harvest.stores.append(_store(path, first, last, "pem", ders, name, vendored))
 
 
 def _der(body: str) -> bytes:
@@ -66,34 +70,55 @@ def _der(body: str) -> bytes:
         return b""
 
 
-def _store(path: str, line: int, line_end: int, form: str, ders: list[bytes], name: str, vendored: bool) -> Store:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What counts of one certificate."""
+
+    title: str
+    fingerprint: str
+    end: str
+    is_ca: bool
+    self_issued: bool
+    known: tuple[str, ...]
+
+
+@lru_cache(maxsize=8192)
+def _seen(der: bytes) -> _Seen | None:
+    """A certificate, looked at once however many files hold it; None when it is damaged."""
     from ...pki.certificate import Certificate
 
+    certificate = Certificate(der)
+    if not certificate.is_readable:
+        return None
+    whole = f"{certificate.parsed.subject.rfc4514_string()} {certificate.issuer_title}"
+    known = tuple(family for pattern, family in KNOWN if pattern.search(whole))
+    end = certificate.not_after.date().isoformat()
+    return _Seen(certificate.title, certificate.fingerprint, end, certificate.is_ca, certificate.is_self_issued, known)
+
+
+@lru_cache(maxsize=512)
+def _ders(run: str) -> tuple[bytes, ...]:
+    return tuple(_der(match[2]) for match in BLOCK.finditer(run))
+
+
+def _store(path: str, line: int, line_end: int, form: str, ders: Sequence[bytes], name: str, vendored: bool) -> Store:
     store = Store(path, line, line_end, form, len(ders), 0, name=name, vendored=vendored)
     subjects: list[str] = []
     prints: list[str] = []
     ends: list[str] = []
     known: set[str] = set()
     for der in ders:
-        certificate = Certificate(der)
-        if not certificate.is_readable:
+        seen = _seen(der)
+        if seen is None:
             store.failed = "a certificate is damaged"
             continue
-        title = certificate.title
-        whole = f"{certificate.parsed.subject.rfc4514_string()} {certificate.issuer_title}"
-        subjects.append(title)
-        prints.append(certificate.fingerprint)
-        ends.append(certificate.not_after.date().isoformat())
-        if certificate.is_ca and certificate.is_self_issued:
-            store.roots += 1
-        elif certificate.is_ca:
-            store.intermediates += 1
-        elif certificate.is_self_issued:
-            store.roots += 1
-            store.leafs += 1
-        else:
-            store.leafs += 1
-        known.update(family for pattern, family in KNOWN if pattern.search(whole))
+        subjects.append(seen.title)
+        prints.append(seen.fingerprint)
+        ends.append(seen.end)
+        store.roots += seen.self_issued
+        store.intermediates += seen.is_ca and not seen.self_issued
+        store.leafs += not seen.is_ca
+        known.update(seen.known)
     store.subjects, store.fingerprints, store.ends, store.known = (
         tuple(subjects[:40]),
         tuple(prints),

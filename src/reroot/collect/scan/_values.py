@@ -66,8 +66,30 @@ class Values:
 
     def __init__(self, text: str, data: bytes, offset: Callable[[int], int], language: str) -> None:
         self.text, self.data, self.offset, self.language = text, data, offset, language
-        self.constants = {m[1]: m[2] for m in _CONSTANT.finditer(text[:200_000])}
-        self.constants |= {m[1]: "-----BEGIN CERTIFICATE----- in this file" for m in _PEM.finditer(text[:200_000])}
+        self.constants: dict[str, str | None] = {}
+
+    def constant(self, name: str) -> str | None:
+        """The literal that a name is set to in this file; None when it is set to none, or to several."""
+        if name not in self.constants:
+            self.constants[name] = self._constant(name) if name.isidentifier() and len(name) > 1 else None
+        return self.constants[name]
+
+    def _constant(self, name: str) -> str | None:
+        found: set[str] = set()
+        at = self.text.find(name)
+        for _ in range(60):
+            if at < 0:
+                break
+            start = self.text.rfind("\n", 0, at) + 1
+            end = self.text.find("\n", at)
+            line = self.text[start : end if end >= 0 else len(self.text)][:2000]
+            match = _CONSTANT.match(line)
+            if match and match[1] == name:
+                found.add(match[2])
+            elif "BEGIN" in self.text[at : at + 200] and (pem := _PEM.match(self.text, at)) and pem[1] == name:
+                found.add("-----BEGIN CERTIFICATE----- in this file")
+            at = self.text.find(name, at + len(name))
+        return found.pop() if len(found) == 1 else None
 
     def is_string(self, node: Any) -> bool:
         return node.type in STRINGS
@@ -110,8 +132,9 @@ class Values:
                 last[1] if last else None,
                 telling=True,
             )
-        if raw in self.constants:
-            return Value(self.constants[raw], start, end, exact=False)
+        constant = self.constant(raw)
+        if constant is not None:
+            return Value(constant, start, end, exact=False)
         enum = _ENUM.match(raw)
         if enum and (enum[1].lower().replace("_", "") in ENUMS):
             return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False)
@@ -126,7 +149,7 @@ class Values:
             return Value(
                 joined, start, end, plain, tuple(r for s in strings for r in s.refers), exact=False, strings=len(strings)
             )
-        named = [self.constants[w] for w in re.findall(r"\b[A-Za-z_]\w+\b", raw[:300]) if w in self.constants]
+        named = [found for w in re.findall(r"\b[A-Za-z_]\w+\b", raw[:300]) if (found := self.constant(w)) is not None]
         if named and len(raw) < 200 and not strings:
             return Value(named[-1], start, end, exact=False, strings=1)
         if strings and len(raw) < 2000:
