@@ -1,0 +1,212 @@
+"""The calls that look: one function for each, from a world and a request's parameters to the answer's values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ._views import arn, certificate_view, cluster_view, event_view, instance_view
+from ._wire import Fault
+from .world import ACCOUNT, Instance, World
+
+Values = dict[str, Any]
+Given = Mapping[str, Any]
+Look = Callable[[World, str, Given], Values]
+FORCE = "rds.force_ssl"
+
+
+def describe_certificates(world: World, region: str, given: Given) -> Values:
+    here = world.region(region)
+    wanted = given.get("CertificateIdentifier")
+    if wanted:
+        world.authority(region, wanted)
+    return {
+        "DefaultCertificateForNewLaunches": here.born,
+        **_page([certificate_view(here, a) for a in here.offered() if wanted in (None, a.id)], given, "Certificates"),
+    }
+
+
+def describe_instances(world: World, region: str, given: Given) -> Values:
+    found = [i for (where, _), i in sorted(world.instances.items()) if where == region]
+    wanted = given.get("DBInstanceIdentifier")
+    if wanted:
+        found = [world.instance(region, wanted.rpartition(":")[2])]
+    for one in given.get("Filters", ()):
+        value = _FILTERS.get(one["Name"])
+        if value is None:
+            raise Fault("InvalidParameterValue", f"Unrecognized filter name: {one['Name']}")
+        found = [i for i in found if value(i) in one["Values"]]
+    return _page([_seen(world, i) for i in found], given, "DBInstances")
+
+
+_FILTERS: Mapping[str, Callable[[Instance], str]] = {
+    "db-instance-id": lambda i: i.id,
+    "db-cluster-id": lambda i: i.cluster,
+    "engine": lambda i: i.engine,
+    "dbi-resource-id": lambda i: f"db-{i.id.upper()}",
+}
+
+
+def _seen(world: World, one: Instance) -> Values:
+    """What a describe says, which may be what was true a while ago."""
+    before = time.monotonic() - world.faults.stale
+    if not world.faults.stale or one.id in world.faults.says_old:
+        return instance_view(world, one)
+    old = [view for at, view in one.said if at <= before]
+    return old[-1] if old else one.said[0][1] if one.said else instance_view(world, one)
+
+
+def describe_clusters(world: World, region: str, given: Given) -> Values:
+    wanted = given.get("DBClusterIdentifier")
+    found = [c for (where, _), c in sorted(world.clusters.items()) if where == region]
+    if wanted:
+        found = [world.cluster(region, wanted.rpartition(":")[2])]
+    return _page([cluster_view(world, c) for c in found], given, "DBClusters")
+
+
+def describe_global_clusters(world: World, region: str, given: Given) -> Values:
+    names = sorted({c.global_id for c in world.clusters.values() if c.global_id})
+    found = []
+    for name in names:
+        members = [c for c in world.clusters.values() if c.global_id == name]
+        found.append(
+            {
+                "GlobalClusterIdentifier": name,
+                "Status": "available",
+                "Engine": members[0].engine,
+                "GlobalClusterMembers": [
+                    {"DBClusterArn": arn(c.region, "cluster", c.id), "IsWriter": c is members[0]} for c in members
+                ],
+            }
+        )
+    return _page(found, given, "GlobalClusters")
+
+
+def describe_versions(world: World, region: str, given: Given) -> Values:
+    found = [
+        {
+            "Engine": v.engine,
+            "EngineVersion": v.version,
+            "SupportsCertificateRotationWithoutRestart": v.restart_free,
+            "SupportedCACertificateIdentifiers": [a for a in v.authorities if a not in world.region(region).withdrawn],
+        }
+        for v in world.versions.values()
+        if given.get("Engine") in (None, v.engine) and given.get("EngineVersion") in (None, v.version)
+    ]
+    return _page(found, given, "DBEngineVersions")
+
+
+def describe_maintenance(world: World, region: str, given: Given) -> Values:
+    wanted = given.get("ResourceIdentifier")
+    found = [
+        {"ResourceIdentifier": resource, "PendingMaintenanceActionDetails": [details]}
+        for (where, resource), details in world.maintenance.items()
+        if where == region and wanted in (None, resource)
+    ]
+    return _page(found, given, "PendingMaintenanceActions")
+
+
+def describe_parameters(world: World, region: str, given: Given) -> Values:
+    name = given.get("DBParameterGroupName") or given["DBClusterParameterGroupName"]
+    values = world.parameters.get((region, name), {})
+    found = [
+        {"ParameterName": FORCE, "ParameterValue": values.get(FORCE, "0"), "Source": "user" if FORCE in values else "system"},
+        {"ParameterName": "log_connections", "ParameterValue": values.get("log_connections", "0"), "Source": "engine-default"},
+        {"ParameterName": "ssl_min_protocol_version", "ParameterValue": "TLSv1.2", "Source": "engine-default"},
+    ]
+    return _page(found, given, "Parameters")
+
+
+def describe_proxies(world: World, region: str, given: Given) -> Values:
+    found = [
+        {"DBProxyName": name, "Status": "available", "EngineFamily": "POSTGRESQL", "Endpoint": host, "RequireTLS": True}
+        for where, name, host in world.proxies
+        if where == region
+    ]
+    return _page(found, given, "DBProxies")
+
+
+def describe_deployments(world: World, region: str, given: Given) -> Values:
+    found = [
+        {"BlueGreenDeploymentIdentifier": f"bgd-{s}", "Source": arn(region, "db", s), "Target": arn(region, "db", t), "Status": "AVAILABLE"}
+        for where, s, t in world.deployments
+        if where == region
+    ]
+    return _page(found, given, "BlueGreenDeployments")
+
+
+def describe_events(world: World, region: str, given: Given) -> Values:
+    since = datetime.now(UTC) - timedelta(minutes=given.get("Duration", 60))
+    found = [
+        event_view(e.source, e.region, e.message, e.at)
+        for e in world.events
+        if e.region == region and e.at >= since and given.get("SourceIdentifier") in (None, e.source)
+    ]
+    return _page(found, given, "Events")
+
+
+def describe_log_files(world: World, region: str, given: Given) -> Values:
+    log = world.instance(region, given["DBInstanceIdentifier"]).stage.log
+    if log is None or not log.exists():
+        return {"DescribeDBLogFiles": []}
+    status = log.stat()
+    shown = {"LogFileName": "error/postgresql.log", "LastWritten": int(status.st_mtime * 1000), "Size": status.st_size}
+    return {"DescribeDBLogFiles": [shown]}
+
+
+def log_portion(world: World, region: str, given: Given) -> Values:
+    """Lines from a marker on; the marker is a byte offset, and the last line, if it is not whole, is left for the next call."""
+    log = world.instance(region, given["DBInstanceIdentifier"]).stage.log
+    if log is None or given["LogFileName"] != "error/postgresql.log":
+        raise Fault("DBLogFileNotFoundFault", f"DBLog File: {given['LogFileName']} is not found on the DB instance", 404)
+    content = log.read_bytes()
+    begin = int(given.get("Marker") or 0)
+    lines = content[begin:].splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    portion = lines[: given.get("NumberOfLines") or 10_000]
+    end = begin + sum(map(len, portion))
+    return {
+        "LogFileData": b"".join(portion).decode("utf-8", "replace"),
+        "Marker": str(end),
+        "AdditionalDataPending": len(portion) < len(lines),
+    }
+
+
+def list_tags(world: World, region: str, given: Given) -> Values:
+    one = world.instance(region, given["ResourceName"].rpartition(":")[2])
+    return {"TagList": [{"Key": k, "Value": v} for k, v in one.tags.items()]}
+
+
+def caller(world: World, region: str, given: Given) -> Values:
+    return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/lab", "UserId": "AIDALAB"}
+
+
+def _page(found: Sequence[Values], given: Given, name: str) -> Values:
+    """At most ``MaxRecords`` (100) from the marker on."""
+    begin, size = int(given.get("Marker") or 0), min(int(given.get("MaxRecords") or 100), 100)
+    page: Values = {name: list(found[begin : begin + size])}
+    if begin + size < len(found):
+        page["Marker"] = str(begin + size)
+    return page
+
+
+LOOKS: Mapping[str, Look] = {
+    "DescribeCertificates": describe_certificates,
+    "DescribeDBInstances": describe_instances,
+    "DescribeDBClusters": describe_clusters,
+    "DescribeGlobalClusters": describe_global_clusters,
+    "DescribeDBEngineVersions": describe_versions,
+    "DescribePendingMaintenanceActions": describe_maintenance,
+    "DescribeDBParameters": describe_parameters,
+    "DescribeDBClusterParameters": describe_parameters,
+    "DescribeDBProxies": describe_proxies,
+    "DescribeBlueGreenDeployments": describe_deployments,
+    "DescribeEvents": describe_events,
+    "DescribeDBLogFiles": describe_log_files,
+    "DownloadDBLogFilePortion": log_portion,
+    "ListTagsForResource": list_tags,
+    "GetCallerIdentity": caller,
+}

@@ -1,0 +1,102 @@
+"""Instances and clusters in RDS's own words: what a describe says of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ._catalogue import Authority, Region
+from .world import ACCOUNT, Cluster, Instance, World
+
+
+def arn(region: str, kind: str, id: str) -> str:
+    return f"arn:aws:rds:{region}:{ACCOUNT}:{kind}:{id}"
+
+
+def instance_view(world: World, one: Instance) -> dict[str, Any]:
+    says_old = one.id in world.faults.says_old
+    pending = {} if one.id in world.faults.hides_pending else dict(one.pending)
+    shown: dict[str, Any] = {
+        "DBInstanceIdentifier": one.id,
+        "DBInstanceClass": "db.r6g.large",
+        "Engine": one.engine,
+        "EngineVersion": one.version,
+        "DBInstanceStatus": one.status,
+        "MasterUsername": "postgres",
+        "DBName": "postgres",
+        "Endpoint": {"Address": one.host, "Port": one.stage.port, "HostedZoneId": "ZLAB"},
+        "InstanceCreateTime": one.created,
+        "PreferredMaintenanceWindow": one.window,
+        "PendingModifiedValues": pending,
+        "MultiAZ": False,
+        "AvailabilityZone": f"{one.region}a",
+        "DBParameterGroups": [{"DBParameterGroupName": one.group, "ParameterApplyStatus": "in-sync"}],
+        "CACertificateIdentifier": one.ca,
+        "CertificateDetails": {"CAIdentifier": one.ca, "ValidTill": one.leaf_ends},
+        "DBInstanceArn": arn(one.region, "db", one.id),
+        "DbiResourceId": f"db-{one.id.upper()}",
+        "TagList": [{"Key": k, "Value": v} for k, v in one.tags.items()],
+        "AutoMinorVersionUpgrade": True,
+        "StorageEncrypted": True,
+    }
+    if says_old and one.said:
+        shown["CACertificateIdentifier"] = one.said[0][1]["CACertificateIdentifier"]
+        shown["CertificateDetails"] = one.said[0][1]["CertificateDetails"]
+    if one.cluster:
+        shown["DBClusterIdentifier"] = one.cluster
+    if one.source:
+        shown["ReadReplicaSourceDBInstanceIdentifier"] = one.source
+    return shown
+
+
+def cluster_view(world: World, one: Cluster) -> dict[str, Any]:
+    members = [world.instances[one.region, m] for m in one.members]
+    shown: dict[str, Any] = {
+        "DBClusterIdentifier": one.id,
+        "Engine": one.engine,
+        "EngineVersion": one.version,
+        "EngineMode": "provisioned",
+        "Status": "available" if all(m.status == "available" for m in members) else "modifying",
+        "Endpoint": one.host(),
+        "ReaderEndpoint": one.host(reader=True),
+        "MultiAZ": True,
+        "Port": next((m.stage.port for m in members if m.is_writer), 5432),
+        "DBClusterMembers": [
+            {"DBInstanceIdentifier": m.id, "IsClusterWriter": m.is_writer, "PromotionTier": 1} for m in members
+        ],
+        "DBClusterArn": arn(one.region, "cluster", one.id),
+        "DBClusterParameterGroup": one.group,
+        "PreferredMaintenanceWindow": "sun:03:00-sun:04:00",
+    }
+    if one.multi_az and members:
+        shown["CertificateDetails"] = {"CAIdentifier": members[0].ca, "ValidTill": members[0].leaf_ends}
+        shown["DBClusterInstanceClass"] = "db.m6gd.large"
+    if one.global_id:
+        shown["GlobalClusterIdentifier"] = one.global_id
+    return shown
+
+
+def certificate_view(region: Region, one: Authority) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "CertificateIdentifier": one.id,
+        "CertificateType": "CA",
+        "Thumbprint": one.thumbprint,
+        "ValidFrom": one.root.certificate.not_valid_before_utc,
+        "ValidTill": one.root.certificate.not_valid_after_utc,
+        "CertificateArn": f"arn:aws:rds:{region.name}::cert:{one.id}",
+        "CustomerOverride": region.override == one.id,
+    }
+    if region.override == one.id and region.override_until is not None:
+        shown["CustomerOverrideValidTill"] = region.override_until
+    return shown
+
+
+def event_view(source: str, region: str, message: str, at: datetime) -> dict[str, Any]:
+    return {
+        "SourceIdentifier": source,
+        "SourceType": "db-instance",
+        "Message": message,
+        "EventCategories": ["configuration change"],
+        "Date": at,
+        "SourceArn": arn(region, "db", source),
+    }
