@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from .. import authorities, truststores
+from .. import truststores
 from ..errors import InputError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
@@ -20,6 +20,8 @@ def roots(text: str, *, password: Secret | None = None, when: datetime | None = 
     """``next.pem``, ``aws:eu-west-1``, ``aws:eu-west-1/rds-ca-rsa2048-g1`` or the fingerprint of a known root."""
     if os.path.exists(text):
         return from_file(text, password)
+    from .. import authorities
+
     if found := FINGERPRINT.fullmatch(text):
         wanted = found[1].replace(":", "").lower()
         known = [

@@ -9,10 +9,8 @@ writes is answered with a patch.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from ..errors import GateClosed, RerootError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from ..truststores import Change as Wanted
-from . import _trustfolders
 from ._trustjournal import Intent, Journal, Line, new_intent
 from ._trustmanaged import managed
 from ._trustplace import Look, Place, locked, place
@@ -133,6 +130,8 @@ def add_root(
 
 
 def _into_folder(path: str, roots: Sequence[Certificate], *, execute: bool, journal: Journal | None) -> Change:
+    from . import _trustfolders
+
     before, after, made = _trustfolders.add(path, roots, execute=execute, journal=journal)
     system = before.system
     return Change(
@@ -295,6 +294,8 @@ def _done(foreseen: Change, intent: Intent) -> Change:
 def _patch(path: str, old: bytes, draft: _Draft) -> str:
     """A unified diff for text; for a key store the roots to import where it is made."""
     if draft.format in ("pem", "kubernetes", "pasted"):
+        import difflib
+
         lines = [c.decode("utf-8", "backslashreplace").splitlines(keepends=True) for c in (old, draft.new)]
         name = path.lstrip("/")
         return "".join(difflib.unified_diff(lines[0], lines[1], f"a/{name}", f"b/{name}", n=1))
@@ -400,5 +401,7 @@ def many(
     unique = list(dict.fromkeys(paths))
     if len(unique) < WORKERS:
         return [run(path) for path in unique]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(run, unique))

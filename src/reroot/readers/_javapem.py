@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from ..pki.certificate import Certificate
 from ..truststores import _der
+from ..truststores._format import readable
 from ..truststores.pkcs7 import certificates_of
 
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
@@ -58,9 +59,8 @@ def takes(der: bytes) -> bool:
     """X509CertImpl: strict DER and a key that can be read, though not whether its point lies on the curve."""
     if not _der.whole(der):
         return False
-    certificate = Certificate(der)
     try:
-        return certificate.is_readable or certificate.parsed.public_key_algorithm_oid.dotted_string == EC_KEY
+        return readable(der) or Certificate(der).parsed.public_key_algorithm_oid.dotted_string == EC_KEY
     except ValueError:
         return False
 

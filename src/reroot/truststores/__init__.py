@@ -29,8 +29,14 @@ def find(name: str) -> Format:
 def detect(content: bytes) -> str:
     """The format that *content* most surely is of; ``TrustStoreError`` when it is of none."""
     check_size(content)
-    best = max(names(), key=lambda name: find(name).sniff(content))
-    if find(best).sniff(content) == 0:
+    best, surest = "", 0
+    for name in sorted(names(), key=lambda name: name != "pem"):  # most are, and then the others need not be loaded
+        sure = find(name).sniff(content)
+        if sure > surest:
+            best, surest = name, sure
+        if sure == 100:
+            break
+    if not best:
         raise TrustStoreError(
             "is empty" if not content.strip() else "is no trust store that reroot knows",
             hint=f"known are {', '.join(f'`{n}`' for n in names())}",

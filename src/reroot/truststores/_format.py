@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from ..model import Secret
 from ..pki.certificate import Certificate
+
+
+@lru_cache(maxsize=8192)
+def readable(der: bytes) -> bool:
+    """Whether these bytes are a certificate with a subject and a key; looked at once for each."""
+    return Certificate(der).is_readable
 
 
 class Limits:

@@ -19,7 +19,7 @@ from ..errors import TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from . import _javaobject
-from ._format import Change, Entry, Limits, Roots
+from ._format import Change, Entry, Limits, Roots, readable
 
 JKS, JCEKS = 0xFEEDFEED, 0xCECECECE
 WHITENER = b"Mighty Aphrodite"
@@ -155,7 +155,7 @@ def _entry(item: Item) -> Entry:
     first = Certificate(item.certificates[0][1]) if item.certificates else None
     if item.tag == KEY:
         return Entry("key", item.alias, first, f"a private key with {len(item.certificates)} certificates")
-    if first is None or not first.is_readable:
+    if first is None or not readable(first.der):
         return Entry("damaged", item.alias, note="is no certificate that can be read")
     return Entry("root", item.alias, first)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..errors import TrustStoreError
 from ..pki.certificate import Certificate
 from . import pem
-from ._format import Change, Entry, Limits, Roots
+from ._format import Change, Entry, Limits, Roots, readable
 
 MARK = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{0,100000})-----END CERTIFICATE-----")
 BASE64 = re.compile(rb"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0t[A-Za-z0-9+/]{40,}={0,2}")
@@ -80,8 +80,8 @@ def _plain(content: bytes, match: re.Match[bytes], value: int) -> Piece:
     except binascii.Error:
         return Piece(style, match.start(), match.end(), value, _key(content, match.start()), (), prefix, "is not whole base64")
     held = Certificate(der)
-    damage = "" if held.is_readable else "is no certificate that can be read"
-    certificates = (held,) if held.is_readable else ()
+    damage = "" if readable(der) else "is no certificate that can be read"
+    certificates = (held,) if readable(der) else ()
     return Piece(style, match.start(), match.end(), value, _key(content, match.start()), certificates, prefix, damage)
 
 

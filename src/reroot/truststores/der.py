@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import TrustStoreError
 from ..pki.certificate import Certificate
 from . import _der
-from ._format import Change, Entry, Format, Limits, Roots
+from ._format import Change, Entry, Format, Limits, Roots, readable
 
 
 def parts(content: bytes) -> list[bytes]:
@@ -43,7 +43,7 @@ def read(content: bytes, _password: object = None) -> Roots:
 
 
 def _entry(number: int, certificate: Certificate) -> Entry:
-    if not certificate.is_readable:
+    if not readable(certificate.der):
         return Entry("damaged", f"certificate {number}", note="is no certificate that can be read")
     return Entry("root", f"certificate {number}", certificate)
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from ..errors import TrustStoreError
 from ..pki.certificate import Certificate
 from . import _der
-from ._format import Change, Entry, Format, Limits, Roots
+from ._format import Change, Entry, Format, Limits, Roots, readable
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 """Labels under which a certificate stands; OpenSSL reads all three (pem.h: PEM_STRING_X509, _OLD, _TRUSTED)."""
@@ -179,6 +179,8 @@ def sniff(content: bytes) -> int:
     if b"-----BEGIN " not in content:
         return 0
     found = [b for b in blocks(content) if b.is_certificate]
+    if found and found[0].start == 0 and not found[0].damage:
+        return 100
     if any(b.start == 0 or content[b.start - 1 : b.start] in (b"\n", b"\r", b"\xbf") for b in found):
         return 90
     return 40 if found else 30
@@ -193,7 +195,7 @@ def _entry(block: Block) -> Entry:
     name = f"line {block.line}"
     if block.is_certificate:
         found = block.certificate
-        if found is None or not found.is_readable:
+        if found is None or not readable(found.der):
             return Entry("damaged", name, note=block.damage or "is no certificate that can be read")
         return Entry("root", name, found, "TRUSTED CERTIFICATE with trust settings" if block.settings else "")
     kind = "key" if block.is_private_key else "crl" if block.label == "X509 CRL" else "other"

@@ -14,7 +14,7 @@ from ..errors import TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from . import _pbe, _pfx
-from ._format import Change, Entry, Format, Roots
+from ._format import Change, Entry, Format, Roots, readable
 
 NAMES = {_pfx.KEY_BAG: "key", _pfx.SHROUDED: "key", _pfx.CRL_BAG: "crl", _pfx.SECRET_BAG: "secret"}
 
@@ -76,7 +76,7 @@ def _entry(number: int, bag: _pfx.Bag, keys: bool) -> Entry:
     if bag.kind != _pfx.CERT_BAG:
         return Entry(NAMES.get(bag.kind, "other"), name)
     certificate = None if bag.certificate is None else Certificate(bag.certificate)
-    if certificate is None or not certificate.is_readable:
+    if certificate is None or not readable(certificate.der):
         return Entry("damaged", name, note="is no certificate that can be read")
     if bag.trusted:
         return Entry("root", name, certificate)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import TrustStoreError
 from ..pki.certificate import Certificate
 from . import _der, pem
-from ._format import Change, Entry, Format, Limits, Roots
+from ._format import Change, Entry, Format, Limits, Roots, readable
 
 SIGNED_DATA = _der.encode_oid("1.2.840.113549.1.7.2")
 DATA = _der.encode_oid("1.2.840.113549.1.7.1")
@@ -66,7 +66,7 @@ def read(content: bytes, _password: object = None) -> Roots:
 
 def _entry(number: int, der: bytes) -> Entry:
     certificate = Certificate(der)
-    if not certificate.is_readable:
+    if not readable(certificate.der):
         return Entry("damaged", f"certificate {number}", note="is no certificate that can be read")
     return Entry("root", f"certificate {number}", certificate)
 
