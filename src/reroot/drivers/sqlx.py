@@ -161,7 +161,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     base = TrustPolicy(
         ask=mode.ask,
         on_no_tls=OnDistrust.PLAINTEXT if falls else OnDistrust.FAIL,
-        stack=_stack(given, backend),
+        stack=stack(given, backend),
         socket_is_plain=name != "require" and not mode.verifies,
         reasons=(_reason(settings, name, mode),),
     )
@@ -178,7 +178,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     return replace(base, chain=True, names=names, roots=_roots(given, settings, backend))
 
 
-def _stack(given: Given, backend: str) -> Stack:
+def stack(given: Given, backend: str) -> Stack:
     if backend == "rustls":
         return Stack("webpki", given.runtime.get("rustls", ""))
     version = given.runtime.get("openssl", "")

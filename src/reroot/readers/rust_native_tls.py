@@ -12,7 +12,8 @@ def anchors(question: Question) -> Anchors:
     kind = (question.store_type or "PEM").upper()
     if kind != "PEM":
         return failed(f"native-tls loads PEM here, not `{question.store_type}`", "wrong-type")
-    all_of_them = certificates(question.content, (3, 0), file=False, trusted=False)
+    openssl = question.version[:2] or (3, 0)
+    all_of_them = certificates(question.content, openssl, file=False, trusted=False)
     try:
         first = next(all_of_them, None)
     except BadPem as error:

@@ -73,7 +73,7 @@ class Quaint:
         import pysqlx_core
 
         self.module = pysqlx_core
-        self.hello = {"driver": "prisma", "driver_version": "5.0.0", "runtime": {"engine": "rust", "openssl": openssl()}}
+        self.hello = {"driver": "prisma", "driver_version": "5.0.0", "runtime": {"engine": "rust", "openssl": "1.1.1"}}
 
     def __call__(self, case):
         return asyncio.run(asyncio.wait_for(self.ask(case["dsn"]), SECONDS))
