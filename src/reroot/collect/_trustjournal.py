@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -108,6 +109,9 @@ class Journal:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
         self.path = self.folder / NAME
+        self._lock = threading.Lock()
+        self._waiting: list[Intent] = []
+        self._safe: set[str] = set()
 
     @contextmanager
     def _open(self) -> Iterator[int]:
@@ -128,9 +132,21 @@ class Journal:
             hint="name a folder that can be written with `REROOT_STATE`",
         )
 
-    def begin(self, *intents: Intent) -> None:
-        """Write down what is about to happen; on the disk when this returns."""
-        self._append([{"intent": asdict(intent)} for intent in intents], sync=True)
+    def begin(self, intent: Intent) -> None:
+        """Write down what is about to happen; on the disk when this returns. Threads that wait together share one sync."""
+        self._waiting.append(intent)
+        with self._lock:
+            if intent.id in self._safe:
+                self._safe.discard(intent.id)
+                return
+            together = self._waiting[:]
+            del self._waiting[: len(together)]
+            try:
+                self._append([{"intent": asdict(one)} for one in together], sync=True)
+            except BaseException:
+                self._waiting[:0] = [one for one in together if one is not intent]  # each tries for itself, and hears the error
+                raise
+            self._safe |= {one.id for one in together} - {intent.id}
 
     def end(self, how: str, *intents: Intent) -> None:
         """Write down how it ended. A lost line is no harm: the file itself says how it ended."""

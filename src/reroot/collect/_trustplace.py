@@ -201,22 +201,33 @@ def _outside(path: str, root: str) -> TrustStoreError:
 
 @contextmanager
 def locked(found: Place) -> Iterator[None]:
-    """Hold the folder against other reroots; the lock goes when the process does."""
+    """Hold the file against other reroots; the lock goes when the process does.
+
+    Whoever waited for a file that was replaced meanwhile holds the old one: it looks again, until name and lock agree.
+    """
     end = time.monotonic() + WAIT
     while True:
         try:
-            fcntl.flock(found.folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
+            fd = os.open(found.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=found.folder)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EINTR):
-                raise refused(found.path, error) from error
-            if time.monotonic() > end:
-                raise TrustStoreError(
-                    "is being changed by another reroot", where=found.path, hint="try again when it is done"
-                ) from None
-            time.sleep(0.002)
+            raise refused(found.path, error) from error
+        try:
+            if _hold(fd, found):
+                yield
+                return
+        finally:
+            os.close(fd)
+        if time.monotonic() > end:
+            raise TrustStoreError("is being changed by another reroot", where=found.path, hint="try again when it is done")
+        time.sleep(0.002)
+
+
+def _hold(fd: int, found: Place) -> bool:
     try:
-        yield
-    finally:
-        with suppress(OSError):
-            fcntl.flock(found.folder, fcntl.LOCK_UN)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held, named = os.fstat(fd), os.stat(found.name, dir_fd=found.folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EINTR):
+            return False
+        raise refused(found.path, error) from error
+    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)

@@ -379,7 +379,7 @@ def recover(journal: Journal | None = None) -> tuple[str, ...]:
 
 # ── many files ───────────────────────────────────────────────────────────────────────────────────
 
-WORKERS = 8
+WORKERS = 16
 """Files changed side by side: a change mostly waits for the disk."""
 
 
