@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 
 from ..model import Reason
@@ -205,6 +206,46 @@ def _webpki_pattern(pattern: str, host: str) -> bool:
     return bool(label) and bool(dot) and "." in rest and pattern[2:] == rest
 
 
+# ── Java's rules for HTTPS ───────────────────────────────────────────────────────────────────────
+
+
+def java_https(leaf: Certificate, host: str) -> bool:
+    """The JDK's HostnameChecker for TLS: the CN counts only when the SAN holds no dNSName."""
+    address = _ip(host)
+    if address is not None:
+        return address in leaf.ip_addresses
+    names = leaf.dns_names or leaf.common_names[-1:]
+    return any(_java_pattern(name.lower(), host.lower()) for name in names)
+
+
+def _java_pattern(pattern: str, host: str) -> bool:
+    """matchAllWildcards(): label by label, a star for any part of one; a pattern needs two labels after its last star."""
+    parts, labels = pattern.split("."), host.split(".")
+    if len(parts) != len(labels):
+        return False
+    if "*" in pattern and pattern.rpartition("*")[2].count(".") < 2:
+        return False
+    return all(re.fullmatch(".*".join(map(re.escape, p.split("*"))), label) for p, label in zip(parts, labels, strict=True))
+
+
+def httpclient(leaf: Certificate, host: str) -> bool:
+    """Apache HttpClient's DefaultHostnameVerifier, which R2DBC carries: the CN counts only without any SAN."""
+    address = _ip(host)
+    if address is not None:
+        return address in leaf.ip_addresses
+    has_san = bool(leaf.dns_names or leaf.ip_addresses or leaf.has_uri_names)
+    names = leaf.dns_names if has_san else leaf.common_names[-1:]
+    return any(_httpclient_pattern(name.lower(), host.lower()) for name in names)
+
+
+def _httpclient_pattern(pattern: str, host: str) -> bool:
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return pattern == host
+    rest = host[len(head) : len(host) - len(tail)] if len(host) >= len(head) + len(tail) else "."
+    return pattern.count(".") >= 2 and host.startswith(head) and host.endswith(tail) and "." not in rest and "." not in head
+
+
 # ── libtls, as PgBouncer carries it ──────────────────────────────────────────────────────────────
 
 
@@ -238,6 +279,8 @@ MATCHERS: Mapping[str, Matcher] = {
     "node": node,
     "webpki": webpki,
     "libtls": libtls,
+    "java-https": java_https,
+    "httpclient": httpclient,
 }
 SOURCES: Mapping[str, str] = {
     "libpq": "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c pgtls_verify_peer_name_matches_certificate_guts()",
@@ -247,5 +290,7 @@ SOURCES: Mapping[str, str] = {
     "go": "Go crypto/x509/verify.go VerifyHostname",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
+    "java-https": "OpenJDK sun/security/util/HostnameChecker.java; source only",
+    "httpclient": "Apache HttpClient DefaultHostnameVerifier.java; source only",
     "libtls": "libusual usual/tls/tls_verify.c tls_check_name()",
 }
