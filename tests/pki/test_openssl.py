@@ -50,7 +50,12 @@ CASES = [
         id="leaf-for-clients",
     ),
     pytest.param((ca.leaf(ROOT, "db", extended_key_usage=None),), (ROOT,), (True, True, True), id="leaf-without-a-purpose"),
-    pytest.param((ca.leaf(ROOT, "db", not_after=NOW - timedelta(days=1)),), (ROOT,), (False, False, False), id="leaf-expired"),
+    pytest.param(
+        (ca.leaf(ROOT, "db", not_before=NOW - timedelta(days=30), not_after=NOW - timedelta(days=1)),),
+        (ROOT,),
+        (False, False, False),
+        id="leaf-expired",
+    ),
     pytest.param((ca.leaf(WEAK_ROOT, "db"),), (WEAK_ROOT,), (False, False, False), id="root-of-1024-bits"),
 ]
 
