@@ -1,0 +1,400 @@
+"""
+Blocks of log → a rollup. The literals first, a pattern only on what they find, parsing only once for equal lines.
+
+``Scanner.feed`` is the hot path: what it costs for each line that counts is what a dense log costs (``bench/logs.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ._clock import hour_of
+from ._layout import ANY_SEVERITY, CSV, JSON, Layout, layout
+from ._message import LOCAL, Said, read, read_fatal
+from ._rollup import PATIENCE, Event, Head, Notes, Rollup, Row, Tail, Tally, add, seconds_between
+
+Block = bytes | bytearray
+Find = Callable[[Any, bytes, int, int], int]
+"""``bytes.find``, or a faster function of the same meaning: block, literal, begin, end → position or -1."""
+
+LONGEST = 4096
+"""Bytes of the longest message about a connection that is read; PostgreSQL's own stay well below."""
+
+MOST_KEYS = 50_000
+"""Distinct messages that are held before they are summed into rows: names may be made up by the thousand."""
+
+MOST_TIMES = 5_000
+
+MOST_OPEN = 20_000
+"""Connections that are held open before the old ones, of which nothing more can come, are let go."""
+
+# For each layout: the literal of all messages that begin with `co`, that of replication, that of FATAL; and where, after the first
+# two, the message begins.
+_NEEDLES: dict[str, tuple[bytes, bytes, bytes, int]] = {
+    CSV: (b',"co', b',"replication connection auth', b",FATAL,", 2),
+    JSON: (b'"message":"co', b'"message":"replication connection auth', b'"error_severity":"FATAL"', 11),
+}
+_IN_TEXT = (b"LOG:  co", b"LOG:  replication connection auth", b"FATAL:  ", 6)
+
+_N, _U, _O, _I, _C, _TAB = b"nuoic\t"
+_WANTED = (_O, _I)
+_RECEIVED = b"connection received: host="
+_UNKNOWN = (None, b"", b"[unknown]")
+_BEGINS = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:|\{\"timestamp\"|[0-9]{10}\.")
+_DOUBLED = re.compile(r'((?:[^"]|"")*)"')
+_ESCAPED = re.compile(r'((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
+_CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+def rollup(chunk: bytes, how: Layout | str, server: str = "") -> Rollup:
+    """The sum of *chunk*, whole lines of one server's log written in the layout *how*."""
+    scanner = Scanner(how if isinstance(how, Layout) else layout(how), server)
+    scanner.feed(chunk if chunk.endswith(b"\n") or not chunk else chunk + b"\n")
+    return scanner.finish()
+
+
+def plain_find(block: Block, needle: bytes, begin: int, end: int) -> int:
+    return block.find(needle, begin, end)
+
+
+class Scanner:
+    """Sums the blocks of one stretch of a log, fed in order.
+
+    *arrivals* says whether ``connection received`` is counted too, without which nobody who left without a word is seen.
+    """
+
+    def __init__(self, how: Layout, server: str = "", find: Find = plain_find, *, arrivals: bool = True) -> None:
+        self.layout = how
+        self.server = server
+        self._find = find
+        self._arrivals = arrivals
+        *self._needles, self._skip = _NEEDLES.get(how.kind, _IN_TEXT)
+        self._counts: dict[Any, list[Any]] = {}
+        self._rows: dict[Row, Tally] = {}
+        self._tails: dict[Tail, int] = {}
+        self._open: dict[bytes, tuple[str, bytes]] = {}
+        self._known: set[bytes] = set()
+        self._first = self._last = ""
+        self._texts: dict[bytes, str] = {}
+        self._bytes = self._lines = self._quoted = self._unreadable = self._doubtful = self._too_long = 0
+
+    def feed(self, block: Block, begin: int = 0, end: int | None = None) -> None:
+        """Sum ``block[begin:end]``, whole lines. What stands before *begin* is only looked at as the line before."""
+        end = len(block) if end is None else end
+        self._bytes += end - begin
+        if self.layout.by_process:
+            self._feed_by_process(block, begin, end)
+        else:
+            self._feed_addressed(block, begin, end)
+        if len(self._counts) > MOST_KEYS:
+            self._sum_up()
+        if len(self._open) > MOST_OPEN:
+            self._open = {p: o for p, o in self._open.items() if seconds_between(o[0], self._last) <= PATIENCE}
+
+    def finish(self) -> Rollup:
+        """The sum of everything fed."""
+        self._sum_up()
+        heads: dict[Head, int] = {}
+        for pid, (at, address) in self._open.items():
+            if seconds_between(at, self._last) <= PATIENCE:
+                heads[Head(self.server, pid.decode(), at, _address(address))] = 1
+        notes = Notes(self._bytes, self._lines, self._quoted, self._unreadable, self._doubtful, self._too_long)
+        return Rollup(self._rows, heads, self._tails, notes)
+
+    # ── lines that say where they come from ──────────────────────────────────────────────────────
+
+    def _feed_addressed(self, block: Block, begin: int, end: int) -> None:
+        find, rfind, hit, known = self._find, block.rfind, self.layout.hit.match, self._counts.get
+        time, message, address, _ = self.layout.groups
+        needle, skip, arrivals, lines = self._needles[0], self._skip, self._arrivals, 0
+        p = find(block, needle, begin, end)
+        while p >= 0:
+            m = p + skip
+            if m + 16 > end:
+                break
+            letter = block[m + 2]
+            if letter == _N:
+                letter = block[m + 15]  # connection authOrized, connection receIved
+                if letter == _O or (letter == _I and arrivals):
+                    s = rfind(b"\n", begin, p) + 1 or begin
+                    found = hit(block, s, end)
+                    if found is not None and found.start(message) == m:
+                        lines += 1
+                        at, where, text = found.group(time, address, message)
+                        key = (where, text) if letter == _O else where
+                        r = known(key)
+                        if r is not None and r[2] <= at < r[3]:
+                            r[0] += 1
+                            r[2] = at
+                        else:
+                            self._count(key, at, found, where, text, block)
+                        m = found.end()
+                    else:
+                        m = self._reject(block, s, p, end)
+            elif letter == _U:
+                m = self._other(block, begin, end, p, m)
+            p = find(block, needle, m, end)
+        self._lines += lines
+        for needle in self._needles[1:]:
+            p = find(block, needle, begin, end)
+            while p >= 0:
+                p = find(block, needle, self._other(block, begin, end, p, p + skip), end)
+
+    def _other(self, block: Block, begin: int, end: int, p: int, m: int) -> int:
+        """The rarer lines: failed handshakes, broken connections, replication, refused logins. Returns where to go on."""
+        found, text, said, after = self._read_other(block, begin, end, p, m)
+        if found is None or said is None or (said.needs_head and _group(found, "user") not in _UNKNOWN):
+            return after
+        self._lines += 1
+        at, where = found.group(self.layout.groups[0]), _group(found, "address")
+        self._count((where, text, said.event), at, found, where, text, block, said)
+        return after
+
+    def _read_other(
+        self, block: Block, begin: int, end: int, p: int, m: int
+    ) -> tuple[re.Match[bytes] | None, bytes, Said | None, int]:
+        s = block.rfind(b"\n", begin, p) + 1 or begin
+        kind = self.layout.kind
+        if not block.startswith(self._needles[2], p):
+            found = self.layout.hit.match(block, s, end)
+            if found is None or found.start("message") != m:
+                return None, b"", None, self._reject(block, s, p, end)
+            text = found["message"]
+            return found, text, read(self._text(text)), found.end()
+        opening = self.layout.opening
+        found = opening.match(block, s, p) if kind == JSON else opening.fullmatch(block, s, p)
+        if found is None:
+            return None, b"", None, self._reject(block, s, p, end)
+        e = block.find(b"\n", p, end)
+        e = end if e < 0 else e
+        m = block.find(b'"message":"', p, e) + 11 if kind == JSON else p + (14 if kind == CSV else 8)  # ,FATAL,28000,"
+        text = bytes(block[m : min(e, m + LONGEST)])
+        return found, text, read_fatal(self._text(text)), e
+
+    # ── lines that are tied to their connection by process ───────────────────────────────────────
+
+    def _feed_by_process(self, block: Block, begin: int, end: int) -> None:
+        find, skip = self._find, self._skip
+        positions = []
+        for needle in self._needles:
+            p = find(block, needle, begin, end)
+            while p >= 0:
+                positions.append(p)
+                p = find(block, needle, p + skip, end)
+        positions.sort()
+        time, message, own, process = self.layout.groups
+        rfind, hit, counts, texts, after = block.rfind, self.layout.hit.match, self._counts, self._texts, begin
+        for p in positions:
+            m = p + skip
+            if p < after or m + 16 > end:
+                continue
+            letter = block[m + 15] if block[m + 2] == _N and block[m] == _C else 0
+            if letter in _WANTED:
+                s = rfind(b"\n", begin, p) + 1 or begin
+                found = hit(block, s, end)
+                if found is None or found.start(message) != m:
+                    after = self._reject(block, s, p, end)
+                    continue
+                after = found.end()
+                at, pid, text = found.group(time, process, message)
+                moment = texts.get(at) or self._utc(at, found)
+                if not moment:
+                    continue
+                self._lines += 1
+                if letter == _I:
+                    where = text[len(_RECEIVED) :].split(b" ", 1)[0]
+                    self._open[pid] = moment, where
+                    key: Any = where
+                else:
+                    head = self._head_of(pid, moment)
+                    where = found[own] if own else head[1] if head else None
+                    if where is None:
+                        self._tail(pid, moment, read(self._text(text)))
+                        continue
+                    key = (where, text)
+                r = counts.get(key)
+                if r is not None and r[2] <= at < r[3]:
+                    r[0] += 1
+                    r[2] = at
+                elif self._arrivals or letter == _O:
+                    self._count(key, at, found, where, text, block)
+            elif letter == 0:
+                after = self._other_by_process(block, begin, end, p, m)
+
+    def _other_by_process(self, block: Block, begin: int, end: int, p: int, m: int) -> int:
+        found, text, said, after = self._read_other(block, begin, end, p, m)
+        if found is None or said is None or (said.needs_head and _group(found, "user") not in _UNKNOWN):
+            return after
+        pid = _group(found, "pid") or _group(found, "process") or b""
+        at = found.group(self.layout.groups[0])
+        moment = self._texts.get(at) or self._utc(at, found)
+        if not moment:
+            return after
+        was_known = pid in self._known
+        head = self._head_of(pid, moment)
+        where = _group(found, "address") or (head[1] if head else None)
+        if head is None and said.needs_head:
+            if not was_known:
+                self._tail(pid, moment, said)
+            return after
+        self._lines += 1
+        if where is None and not said.address:
+            self._tail(pid, moment, said)
+        else:
+            self._count((where, text, said.event), at, found, where, text, block, said)
+        return after
+
+    def _head_of(self, pid: bytes, moment: str) -> tuple[str, bytes] | None:
+        """The connection that this line is about, if it was received in this stretch; it is taken out."""
+        if self._is_early(moment):
+            self._known.add(pid)
+        head = self._open.pop(pid, None)
+        if head is not None and head[0][:15] != moment[:15] and not 0 <= seconds_between(head[0], moment) <= PATIENCE:
+            return None
+        return head
+
+    def _is_early(self, moment: str) -> bool:
+        """Whether a line may belong to a connection that was received before this stretch began."""
+        return moment[:13] <= self._first[:13] or seconds_between(self._first, moment) <= PATIENCE
+
+    def _tail(self, pid: bytes, moment: str, said: Said | None) -> None:
+        if said is None:
+            self._unreadable += 1
+            return
+        row = self._row(said, None, moment[:13])
+        if seconds_between(self._first, moment) <= PATIENCE:
+            tail = Tail(self.server, pid.decode(), moment, row, said.needs_head)
+            self._tails[tail] = self._tails.get(tail, 0) + 1
+        elif not said.needs_head:
+            add(self._rows, row, Tally(1, moment, moment))
+
+    # ── the first time that something is seen ────────────────────────────────────────────────────
+
+    def _count(
+        self,
+        key: Any,
+        at: bytes,
+        found: re.Match[bytes],
+        where: bytes | None,
+        text: bytes,
+        block: Block,
+        said: Said | None = None,
+    ) -> None:
+        """Count a line; the long way, for one that is new, or new in this hour, or out of order."""
+        r, bound = self._counts.get(key), hour_of(at)
+        if r is not None and r[3] == bound:
+            r[0] += 1
+            r[1], r[2] = min(r[1], at), max(r[2], at)
+            return
+        if not self._utc(at, found):
+            return
+        if r is not None:
+            self._sum(r)
+            said = r[5]
+        elif len(text) >= LONGEST:
+            self._too_long += 1
+            return
+        elif self.layout.kind not in (CSV, JSON) and self._is_doubtful(block, found, text):
+            self._doubtful += 1
+            return
+        said = said or read(self._text(text))
+        if said is None:
+            self._unreadable += 1
+            return
+        self._counts[key] = [1, at, at, bound, _zone(found), said, where]
+
+    def _is_doubtful(self, block: Block, found: re.Match[bytes], text: bytes) -> bool:
+        """Whether somebody may have written this line by way of a name: names are written as they are, line ends and all."""
+        s = found.start()
+        own = found.start("message") - self._skip if "message" in found.re.groupindex else found.end()
+        if ANY_SEVERITY.search(text) or ANY_SEVERITY.search(block, s, own):
+            return True
+        before = block.rfind(b"\n", 0, max(s - 1, 0)) + 1
+        if before >= s - 1 or not _BEGINS.match(block, before):
+            return False
+        return self.layout.line.match(block, before, s) is None
+
+    def _reject(self, block: Block, s: int, p: int, end: int) -> int:
+        """Count a literal that was found where it is no message. Returns the end of its line: there is no other message in it."""
+        is_line = self.layout.line.match(block, s, end) is not None
+        in_fields = self.layout.kind in (CSV, JSON)
+        is_quoted = is_line or (not _BEGINS.match(block, s) if in_fields else block[s] == _TAB)
+        self._quoted += is_quoted
+        self._unreadable += not is_quoted
+        e = block.find(b"\n", p, end)
+        return end if e < 0 else e
+
+    def _utc(self, at: bytes, found: re.Match[bytes]) -> str:
+        """UTC of a line's time; ``""``, counted as unreadable, where it is none."""
+        moment = self._moment(at, _zone(found))
+        if not moment:
+            self._unreadable += 1
+        elif not self._first:
+            self._first = moment
+        self._last = max(self._last, moment)
+        return moment
+
+    def _moment(self, at: bytes, zone: bytes) -> str:
+        moment = self._texts.get(at)
+        if moment is None:
+            try:
+                moment = self.layout.clock.utc(at, zone)
+            except ValueError:
+                return ""
+            if len(self._texts) > MOST_TIMES:
+                self._texts.clear()
+            self._texts[at] = moment
+        return moment
+
+    # ── text ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _text(self, raw: bytes) -> str:
+        """A message as it was, out of the quotes or escapes of its layout."""
+        text = raw.decode("utf-8", "replace")
+        if self.layout.kind == CSV:
+            found = _DOUBLED.match(text)
+            return (found[1] if found else text).replace('""', '"')
+        if self.layout.kind == JSON:
+            found = _ESCAPED.match(text)
+            return _ESCAPE.sub(_unescape, found[1] if found else text)
+        return text.rstrip("\r\n")
+
+    # ── sums ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _sum_up(self) -> None:
+        for r in self._counts.values():
+            self._sum(r)
+        self._counts.clear()
+
+    def _sum(self, r: list[Any]) -> None:
+        count, first, last, _, zone, said, where = r
+        begun = self._moment(first, zone) or self._moment(last, zone)
+        row = self._row(said, where, begun[:13])
+        add(self._rows, row, Tally(count, begun, self._moment(last, zone) or begun))
+
+    def _row(self, said: Said, where: bytes | None, hour: str) -> Row:
+        address = said.address or _address(where)
+        encryption = LOCAL if address == LOCAL and said.event is Event.SESSION else said.encryption
+        return Row(
+            self.server, hour, address, said.user, said.database, said.application, said.event.value, encryption,
+            said.protocol, said.cipher, said.cause,
+        )  # fmt: skip
+
+
+def _address(raw: bytes | None) -> str:
+    return LOCAL if raw == b"[local]" else (raw or b"").decode("utf-8", "replace")
+
+
+def _group(found: re.Match[bytes], name: str) -> bytes | None:
+    return found[name] if name in found.re.groupindex else None
+
+
+def _zone(found: re.Match[bytes]) -> bytes:
+    return _group(found, "zone") or _group(found, "offset") or b""
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else _CONTROLS.get(escape[2], escape[2])
