@@ -1,0 +1,234 @@
+"""One connection to the stage, from its first byte to its end, without the socket: bytes in, bytes out, one ``Reaction``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from time import monotonic
+
+from ... import wire
+from ...errors import InputError
+from ...rehearsal import Ending, Reaction
+from ._engine import Engine, engine
+from ._hello import Hello, read_hello
+from ._scenes import Scene
+
+MAX_HELLO = 18_000
+"""A ClientHello that does not end within this many bytes is none."""
+SHOWN = ("user", "database", "application_name")
+"""What is kept of a start-up packet; nothing in one is secret, but ``options`` may hold anything."""
+GOODBYE = wire.error_response(
+    (
+        ("S", "FATAL"),
+        ("V", "FATAL"),
+        ("C", "28000"),
+        ("M", "this was a rehearsal: the connection was made, and there is no database behind it"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom the stage is about to play for. ``hello`` is None when the client left before it sent one."""
+
+    address: str
+    port: int
+    hello: Hello | None
+
+
+Casting = Callable[[Caller], Scene]
+"""Which scene a caller meets."""
+
+
+class Phase(Enum):
+    OPENING = "opening"
+    HELLO = "hello"
+    TLS = "tls"
+    OVER = "over"
+
+
+class Guest:
+    """The client's side of one conversation. After ``take`` look at ``outgoing``, ``hold_ends`` and ``reaction``."""
+
+    __slots__ = (
+        "_buffer", "_cast", "_direct", "_engine", "_held_since", "_old", "_scene", "_waited", "address", "hello", "hold_ends",
+        "outgoing", "phase", "port", "reaction", "startup",
+    )  # fmt: skip
+
+    def __init__(self, address: str, port: int, cast: Casting) -> None:
+        self.address = address
+        self.port = port
+        self.phase = Phase.OPENING
+        self.outgoing = b""
+        self.hold_ends: float | None = None
+        self.reaction: Reaction | None = None
+        self.hello: Hello | None = None
+        self.startup: wire.StartupMessage | None = None
+        self._cast = cast
+        self._buffer = b""
+        self._direct = False
+        self._engine: Engine | None = None
+        self._scene: Scene | None = None
+        self._held_since = 0.0
+        self._waited: float | None = None
+        self._old = False
+
+    def take(self, data: bytes) -> None:
+        """What came; ``b""`` when the client hung up."""
+        if self.phase is Phase.OPENING:
+            self._open(data)
+        elif self.phase is Phase.HELLO:
+            self._greet(data)
+        elif self.phase is Phase.TLS:
+            self._converse(data)
+
+    def go_on(self) -> None:
+        """The hold is over: the proof follows."""
+        self.hold_ends = None
+        if self._engine is not None and self.phase is Phase.TLS:
+            self._engine.go_on()
+            self._after(b"")
+
+    def give_up(self) -> None:
+        """The stage's patience is at its end."""
+        if self.reaction is None:
+            self._finish(Ending.SILENT if self.phase is not Phase.OPENING or self._buffer else Ending.NOT_POSTGRESQL)
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether it met TLS at all: such a guest weighs more than one that sits in the entrance."""
+        return self._engine is not None
+
+    # ── phases ───────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, data: bytes) -> None:
+        if not data:
+            self._finish(Ending.NOT_POSTGRESQL)
+            return
+        self._buffer += data
+        try:
+            while (found := wire.read_opening(self._buffer)) is not None:
+                opening, taken = found
+                self._buffer = self._buffer[taken:]
+                if isinstance(opening, wire.GSSENCRequest):
+                    self.outgoing += wire.REFUSED
+                    if not self._buffer:
+                        return
+                    continue
+                self._turn(opening)
+                return
+        except InputError:
+            self._finish(Ending.NOT_POSTGRESQL)
+
+    def _turn(self, opening: wire.Opening) -> None:
+        if isinstance(opening, wire.StartupMessage):
+            self.startup = opening
+            self._finish(Ending.PLAINTEXT)
+            self.outgoing += GOODBYE
+        elif isinstance(opening, wire.CancelRequest):
+            self._finish(Ending.CANCEL)
+        elif isinstance(opening, wire.DirectTLS):
+            self._direct, self.phase = True, Phase.HELLO
+            data, self._buffer = self._buffer, b""
+            self._greet(data)
+        elif self._buffer:
+            self._finish(Ending.NOT_POSTGRESQL)  # bytes before the answer would pass for protected ones (CVE-2021-23214)
+        else:
+            self.outgoing += wire.ACCEPTED
+            self.phase = Phase.HELLO
+
+    def _greet(self, data: bytes) -> None:
+        if not data:
+            self._finish(Ending.FAILED)
+            return
+        self._buffer += data
+        hello = read_hello(self._buffer)
+        if hello is None:
+            if self._buffer[0] != 0x16 or len(self._buffer) > MAX_HELLO:
+                self._finish(Ending.NOT_POSTGRESQL)
+            return
+        self.hello = hello
+        self._scene = self._cast(Caller(self.address, self.port, hello))
+        self._old = self._scene.old_tls and hello.takes_1_2
+        self._engine = engine(self._scene, old_tls=self._old)
+        self.phase = Phase.TLS
+        data, self._buffer = self._buffer, b""
+        self._converse(data)
+
+    def _converse(self, data: bytes) -> None:
+        assert self._engine is not None
+        was_withholding = self._engine.withholding
+        plain = self._engine.feed(data)
+        if was_withholding and not self._engine.withholding:
+            assert self._scene is not None
+            self._waited = (monotonic() - self._held_since) / self._scene.hold
+            self.hold_ends = None
+        self._after(plain)
+        if not data and self.reaction is None:
+            self._conclude()
+
+    def _after(self, plain: bytes) -> None:
+        talk = self._engine
+        assert talk is not None
+        assert self._scene is not None
+        self.outgoing += talk.outgoing()
+        if talk.withholding and self.hold_ends is None:
+            self._held_since = monotonic()
+            self.hold_ends = self._held_since + self._scene.hold
+        if plain:
+            self._read_login(plain)
+        if talk.over and self.reaction is None:
+            self._conclude()
+
+    def _read_login(self, plain: bytes) -> None:
+        self._buffer += plain
+        try:
+            found = wire.read_opening(self._buffer)
+        except InputError:
+            self._finish(Ending.NOT_POSTGRESQL)
+            return
+        if found is None:
+            return
+        opening, _ = found
+        if isinstance(opening, wire.StartupMessage):
+            self.startup = opening
+            talk = self._engine
+            assert talk is not None
+            self._finish(Ending.LOGIN)
+            talk.say(GOODBYE)
+            self.outgoing += talk.outgoing()
+        else:
+            self._finish(Ending.CANCEL if isinstance(opening, wire.CancelRequest) else Ending.NOT_POSTGRESQL)
+
+    def _conclude(self) -> None:
+        talk = self._engine
+        assert talk is not None
+        if talk.alert is not None and not (talk.complete and talk.alert == 0):
+            self._finish(Ending.ALERT, talk.alert)
+        elif talk.complete:
+            self._finish(Ending.LEFT)
+        else:
+            self._finish(Ending.CLOSED)
+
+    def _finish(self, ending: Ending, alert: int | None = None) -> None:
+        self.phase = Phase.OVER
+        self.hold_ends = None
+        scene = self._scene or self._cast(Caller(self.address, self.port, None))
+        version = (self._engine.version or self._likely_version()) if self._engine is not None else ""
+        self.reaction = Reaction(scene.act, ending, scene.proof, alert, self._waited, version, self._facts())
+        self._engine = None
+        self._buffer = b""
+
+    def _likely_version(self) -> str:
+        """OpenSSL names no version before the handshake is complete; the better one that both sides take is the one that is met."""
+        return "TLSv1.3" if self.hello is not None and self.hello.takes_1_3 and not self._old else "TLSv1.2"
+
+    def _facts(self) -> Mapping[str, object]:
+        facts: dict[str, object] = {}
+        if self.hello is not None:
+            facts |= {"server_name": self.hello.name, "alpn": list(self.hello.protocols), "tls_stack": self.hello.fingerprint}
+            facts["direct"] = self._direct
+        if self.startup is not None:
+            facts |= {name: value for name in SHOWN if (value := self.startup.get(name))}
+        return facts

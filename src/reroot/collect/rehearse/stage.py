@@ -1,0 +1,333 @@
+"""
+The stage: a PostgreSQL server without a database, that presents chains and watches what clients do.
+
+One thread and one selector serve every guest; what is said is ``_guest``'s affair. Whoever comes too often, stays too long, or is
+not on the list is turned away, and the others do not notice.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Self
+
+from ...errors import InputError, ReachError
+from ...rehearsal import Reaction
+from ._guest import Casting, Guest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+CHUNK = 16_384
+PARTING = 1.0
+"""Seconds that a client gets to read the last word and hang up."""
+KNOWN_ADDRESSES = 4096
+"""How many addresses the rate limit remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``connections`` open at once, ``per_address`` of them from one address, ``per_second`` new ones of one address with a
+    burst of as many; ``patience`` in seconds for one whole guest."""
+
+    connections: int = 2_500
+    per_address: int = 2_500
+    per_second: float = 500.0
+    patience: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """One guest that has left: who, when, and what it did. ``who`` is what ``identify`` said of it when it came."""
+
+    address: str
+    port: int
+    at: datetime
+    reaction: Reaction
+    who: object = None
+
+
+class Stage:
+    """Listens while the block lasts. ``told`` is called once for each guest, from within ``play``."""
+
+    def __init__(
+        self,
+        cast: Casting,
+        told: Callable[[Met], None],
+        *,
+        limits: Limits = Limits(),
+        allow: Sequence[Network] = LOOPBACK,
+        identify: Callable[[str, int], object] | None = None,
+    ) -> None:
+        self.cast = cast
+        self.told = told
+        self.limits = limits
+        self.allow = tuple(allow)
+        self.identify = identify
+        self.turned_away = 0
+        self.served = 0
+        self._selector = selectors.DefaultSelector()
+        self._listeners: list[socket.socket] = []
+        self._seats: dict[int, _Seat] = {}
+        self._holding: dict[int, _Seat] = {}
+        self._parting: deque[tuple[float, _Seat]] = deque()
+        self._from: dict[str, _Visits] = {}
+        self._deaf_until = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for seat in list(self._seats.values()):
+            self._leave(seat)
+        for listener in self._listeners:
+            listener.close()
+        self._selector.close()
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Opens a door; gives the address and port it got."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+        except OSError as error:
+            listener.close()
+            raise ReachError(
+                f"cannot listen on `{host}:{port}`: {error.strerror}", hint="is the address this machine's, and the port free?"
+            ) from error
+        return self.adopt(listener)
+
+    def adopt(self, listener: socket.socket) -> tuple[str, int]:
+        """Takes over a bound socket."""
+        listener.listen(1024)
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        self._selector.register(listener, selectors.EVENT_READ, listener)
+        host, port = listener.getsockname()[:2]
+        return host, port
+
+    def watch(self, fd: int, call: Callable[[], None]) -> None:
+        """Calls *call* from within ``play`` whenever *fd* is readable."""
+        self._selector.register(fd, selectors.EVENT_READ, call)
+
+    def forget(self, fd: int) -> None:
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(fd)
+
+    @property
+    def guests(self) -> int:
+        return len(self._seats)
+
+    def play(self, until: float) -> None:
+        """Serves whoever comes, until the clock (``time.monotonic``) shows *until*."""
+        while (now := monotonic()) < until:
+            self.turn(until - now)
+
+    def turn(self, most: float) -> None:
+        """One look around, of at most that many seconds."""
+        for key, mask in self._selector.select(max(0.0, min(most, self._next_moment()))):
+            if isinstance(key.data, _Seat):
+                self._serve(key.data, mask)
+            elif isinstance(key.data, socket.socket):
+                self._accept(key.data)
+            else:
+                key.data()
+        self._keep_time()
+
+    # ── the door ─────────────────────────────────────────────────────────────────────────────────
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(64):
+            try:
+                sock, where = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._selector.unregister(listener)  # a full table would wake us without end
+                    self._deaf_until = monotonic() + 0.1
+                return
+            host, port = where[0], where[1]
+            visits = self._visits(host)
+            if not self._welcome(host, visits):
+                self.turned_away += 1
+                sock.close()
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            seat = _Seat(sock, Guest(host, port, self.cast), monotonic() + self.limits.patience)
+            if self.identify is not None:
+                seat.who = self.identify(host, port)
+            visits.open += 1
+            self._seats[sock.fileno()] = seat
+            self._selector.register(sock, selectors.EVENT_READ, seat)
+
+    def _welcome(self, host: str, visits: _Visits) -> bool:
+        if len(self._seats) >= self.limits.connections or visits.open >= self.limits.per_address:
+            return False
+        if visits.allowed is None:
+            address = ipaddress.ip_address(host.partition("%")[0])
+            mapped = getattr(address, "ipv4_mapped", None)
+            visits.allowed = any((mapped or address) in network for network in self.allow)
+        return visits.allowed and visits.take(self.limits.per_second)
+
+    def _visits(self, host: str) -> _Visits:
+        found = self._from.get(host)
+        if found is None:
+            if len(self._from) >= KNOWN_ADDRESSES:
+                idle = next((h for h, v in self._from.items() if not v.open), None)
+                if idle is not None:
+                    del self._from[idle]
+            found = self._from[host] = _Visits(self.limits.per_second)
+        return found
+
+    # ── guests ───────────────────────────────────────────────────────────────────────────────────
+
+    def _serve(self, seat: _Seat, mask: int) -> None:
+        try:
+            if mask & selectors.EVENT_WRITE:
+                self._send(seat)
+            if not mask & selectors.EVENT_READ:
+                return
+            data = seat.sock.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        guest = seat.guest
+        if guest.reaction is not None:
+            if not data:
+                self._leave(seat)
+            return
+        guest.take(data)
+        self._follow(seat, gone=not data)
+
+    def _follow(self, seat: _Seat, *, gone: bool = False) -> None:
+        """After the guest has moved: say what is to be said, mind the hold, see it off."""
+        guest = seat.guest
+        if guest.outgoing and not gone:
+            self._send(seat)
+        if guest.hold_ends is not None:
+            self._holding[seat.sock.fileno()] = seat
+        elif self._holding:
+            self._holding.pop(seat.sock.fileno(), None)
+        if guest.reaction is None:
+            return
+        self.served += 1
+        self.told(Met(guest.address, guest.port, datetime.now(UTC), guest.reaction, seat.who))
+        if gone:
+            self._leave(seat)
+            return
+        with suppress(OSError):
+            seat.sock.shutdown(socket.SHUT_WR)
+        self._parting.append((monotonic() + PARTING, seat))
+
+    def _send(self, seat: _Seat) -> None:
+        seat.unsent += seat.guest.outgoing
+        seat.guest.outgoing = b""
+        try:
+            sent = seat.sock.send(seat.unsent) if seat.unsent else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = len(seat.unsent)  # its end is seen by the next read
+        seat.unsent = seat.unsent[sent:]
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if seat.unsent else 0)
+        if seat.waits_to_write != bool(seat.unsent):
+            seat.waits_to_write = bool(seat.unsent)
+            self._selector.modify(seat.sock, wanted, seat)
+
+    def _leave(self, seat: _Seat) -> None:
+        fd = seat.sock.fileno()
+        if fd < 0:
+            return
+        del self._seats[fd]
+        self._holding.pop(fd, None)
+        self._selector.unregister(seat.sock)
+        seat.sock.close()
+        self._from[seat.guest.address].open -= 1
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _next_moment(self) -> float:
+        """Seconds until something is due. Seats are in the order in which they were taken, and all get the same patience."""
+        moments = [next(iter(self._seats.values())).deadline] if self._seats else []
+        moments += [s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None]
+        if self._parting:
+            moments.append(self._parting[0][0])
+        if self._deaf_until:
+            moments.append(self._deaf_until)
+        return min(moments) - monotonic() if moments else 3600.0
+
+    def _keep_time(self) -> None:
+        now = monotonic()
+        if self._deaf_until and now >= self._deaf_until:
+            self._deaf_until = 0.0
+            for listener in self._listeners:
+                with suppress(KeyError):
+                    self._selector.register(listener, selectors.EVENT_READ, listener)
+        for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
+            seat.guest.go_on()
+            self._follow(seat)
+        while self._parting and self._parting[0][0] <= now:
+            self._leave(self._parting.popleft()[1])
+        while self._seats:
+            seat = next(iter(self._seats.values()))
+            if seat.deadline > now:
+                return
+            if seat.guest.reaction is None:
+                seat.guest.give_up()
+                self._follow(seat, gone=True)
+            else:
+                self._leave(seat)
+
+
+class _Seat:
+    """A guest with its socket."""
+
+    __slots__ = ("deadline", "guest", "sock", "unsent", "waits_to_write", "who")
+
+    def __init__(self, sock: socket.socket, guest: Guest, deadline: float) -> None:
+        self.sock = sock
+        self.guest = guest
+        self.deadline = deadline
+        self.unsent = b""
+        self.waits_to_write = False
+        self.who: object = None
+
+
+class _Visits:
+    """One address at the door: how many of it are inside, and a bucket that fills with time."""
+
+    __slots__ = ("allowed", "at", "left", "open")
+
+    def __init__(self, burst: float) -> None:
+        self.open = 0
+        self.left = burst
+        self.at = monotonic()
+        self.allowed: bool | None = None
+
+    def take(self, per_second: float) -> bool:
+        now = monotonic()
+        self.left = min(max(per_second, 1.0), self.left + (now - self.at) * per_second)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """``10.0.0.0/8``, ``192.0.2.7`` …"""
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise InputError(f"not an address or network: {error}", hint="write `10.1.0.0/16` or `192.0.2.7`") from None
