@@ -8,9 +8,10 @@ what a server presents and accepts, step by step, as the connection would go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 
 from . import drivers
 from .errors import SettingsError
@@ -56,8 +57,17 @@ class Answer:
 # ── one client, with everything that may not be known of it ──────────────────────────────────────
 
 
-def answer(given: Given, server: Server | None, chain: tuple[Certificate, ...] | None, when: datetime) -> Answer:
+def answer(
+    given: Given,
+    server: Server | None,
+    chain: tuple[Certificate, ...] | None,
+    when: datetime,
+    *,
+    instead: Mapping[Certificate, Certificate] = MappingProxyType({}),
+) -> Answer:
     """What *given* gets from *server*, which presents *chain* (leaf first; None when not known), at *when*.
+
+    *instead* maps roots to their likenesses (``pki.foreseen``): whoever trusts the one is taken to trust the other in its place.
 
     Where the version of a driver or of what it stands on is not known, every version is asked, and what they do not agree
     on is UNKNOWN.
@@ -76,7 +86,7 @@ def answer(given: Given, server: Server | None, chain: tuple[Certificate, ...] |
     answers: dict[Outcome, Answer] = {}
     seen: set[object] = set()
     for candidate in possible:
-        found = _one(driver, candidate, server, chain, when, seen)
+        found = _one(driver, candidate, server, chain, when, seen, instead)
         if found is not None:
             answers.setdefault(found.foreseen.outcome, found)
     first, *others = answers.values()
@@ -101,6 +111,7 @@ def _one(
     chain: tuple[Certificate, ...] | None,
     when: datetime,
     seen: set[object],
+    instead: Mapping[Certificate, Certificate],
 ) -> Answer | None:
     """The answer for one version; None when an earlier one led to the very same policy."""
     try:
@@ -114,6 +125,8 @@ def _one(
         return None
     seen.add(key)
     roots = collect(policy, given.files)
+    if instead:
+        roots = replace(roots, certificates=tuple(instead.get(c, c) for c in roots.certificates))
     return Answer(settings, policy, roots, _over_endpoints(policy, roots, server, chain, _aimed(settings, given.only), when))
 
 

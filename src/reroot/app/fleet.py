@@ -14,6 +14,9 @@ from ..collect.machine import look as look_at
 from ..collect.trustfiles import add_root, remove_root
 from ..errors import ProviderError, RerootError, TrustStoreError
 from ..model import FileState
+from ..pki.certificate import Certificate
+from ..pki.foreseen import leads_to
+from ..pki.names import go as is_named
 from ..plan import Plan
 from ..rotation import Act, Answer, Sees, Step
 from . import survey
@@ -61,8 +64,12 @@ def fleet_of(
     """The real one. *watch* says what became of a server's clients after its cut-over."""
     servers = {s.name: s for s in inventory.servers}
 
+    changed_at: dict[str, datetime] = {}
+
     def clock() -> datetime:
         return datetime.now(UTC)
+
+    begun = clock()
 
     def look() -> Plan:
         return survey.look(inventory, clock(), restarts=restarts).plan
@@ -71,6 +78,7 @@ def fleet_of(
         if step.act in (Act.ADD_TRUST, Act.REMOVE_TRUST):
             return _change_trust(inventory, step, change_store)
         server = servers[step.subject]
+        changed_at[step.subject] = clock()
         provider, site = survey.provider_of(server), survey.site_of(inventory, server)
         match step.act:
             case Act.STAGE:
@@ -81,10 +89,22 @@ def fleet_of(
                 return provider.roll_back(site)
         raise ProviderError(f"`{step.act.value}` is nothing a server can do", where=step.subject)
 
+    def _clients(name: str) -> tuple[Answer, str]:
+        """By who watches, and by the server's own log where the provider can read it."""
+        answer, note = watch(name)
+        refused = survey.provider_of(servers[name]).refused
+        if answer is not Answer.OK or refused is None:
+            return answer, note
+        try:
+            found = refused(survey.site_of(inventory, servers[name]), changed_at.get(name, begun))
+        except RerootError as error:
+            return Answer.UNSURE, f"its log cannot be read: {error.message}"
+        return (Answer.FAILED, "; ".join(found)) if found else (Answer.OK, f"{note}; its log names nobody who refused it")
+
     def sees(step: Step) -> tuple[Answer, str]:
         match step.sees:
             case Sees.CLIENTS:
-                return watch(step.subject)
+                return _clients(step.subject)
             case Sees.BOTH | Sees.NEXT_ONLY:
                 return _store_holds(inventory, step)
         return _serves(inventory, servers[step.subject], step, patience)
@@ -112,21 +132,35 @@ def _store_holds(inventory: Inventory, step: Step) -> tuple[Answer, str]:
     return (Answer.OK if good else Answer.FAILED), f"{len(held)} roots"
 
 
+def _unnamed(leaf: Certificate, host: str) -> str:
+    """What is wrong with a leaf that somebody else made: the right root says nothing of its names (golang/go #39568)."""
+    return "" if is_named(leaf, host) else f"its new certificate does not name `{host}` among its subject alternative names"
+
+
 def _serves(inventory: Inventory, server: DeclaredServer, step: Step, patience: float) -> tuple[Answer, str]:
     """Two handshakes in a row that show what is wanted, within *patience*; staging must not have changed anything at all."""
+    site = survey.site_of(inventory, server)
     try:
-        found = survey.provider_of(server).discover(survey.site_of(inventory, server))
+        found = survey.provider_of(server).discover(site)
     except RerootError as error:
         return Answer.UNSURE, error.message
     following = survey.fingerprints(found.next)[:1]
+
+    def is_wanted(chain: survey.Chain | None) -> bool:
+        if not chain:
+            return False
+        if found.issued_by is not None:
+            return leads_to(chain, found.issued_by if step.sees is Sees.NEXT else site.old_root)
+        return (survey.fingerprints(chain)[:1] == following) is (step.sees is Sees.NEXT)
+
     until, agreed, last = time.monotonic() + patience, 0, survey.Served(None, "it was not probed")
     while True:
         last = survey.served([server])[server.name]
-        leaf = survey.fingerprints(last.chain)[:1]
-        good = bool(leaf) and (leaf == following) is (step.sees is Sees.NEXT)
+        good = is_wanted(last.chain)
         agreed = agreed + 1 if good else 0
-        if agreed == 2:
-            return Answer.OK, f"serves {leaf[0][:16]}"
+        if agreed == 2 and last.chain:
+            lost = _unnamed(last.chain[0], site.host) if found.issued_by is not None and step.sees is Sees.NEXT else ""
+            return (Answer.FAILED, lost) if lost else (Answer.OK, f"serves {last.chain[0].fingerprint[:16]}")
         if not good and time.monotonic() > until:
             break
         if not good:

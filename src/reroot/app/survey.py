@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -18,10 +19,12 @@ from ..collect.probe import Probed, Target, probe
 from ..errors import RerootError, TrustStoreError
 from ..model import Accepts, File, Files, FileState, Foreseen, Judgement, Reason, Reread, Server, Verdict
 from ..pki import Certificate
+from ..pki.foreseen import beneath, leads_to, likeness
 from ..plan import Plan, PlannedClient, PlannedServer, PlannedStore, as_read, waves
 from ..verdict import Answer, answer, judge
 
 Chain = tuple[Certificate, ...]
+Likenesses = Mapping[Certificate, Certificate]
 Probing = Callable[[Iterable[Target]], Iterable[Probed]]
 
 
@@ -83,13 +86,21 @@ def look(
     files = machine()
     seen = served(inventory.servers, probing)
     following: dict[str, Chain | None] = {}
+    likenesses: dict[str, Likenesses] = {}
+    shown: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for server in inventory.servers:
         if seen[server.name].chain is None:
             unread.append((server.name, seen[server.name].why))
         following[server.name] = None
+        shown[server.name] = (fingerprints(seen[server.name].chain), ())
         try:
             found = provider_of(server).discover(site_of(inventory, server))
-            following[server.name] = found.next or None
+            expected = expect(found.next, found.issued_by, seen[server.name].chain, now)
+            following[server.name], likenesses[server.name] = expected
+            shown[server.name] = (
+                identity(found, inventory, seen[server.name].chain),
+                fingerprints(found.next) if found.issued_by is None else (found.issued_by.fingerprint,),
+            )
             notes += [f"{server.name}: {note}" for note in found.notes]
         except RerootError as error:
             unread.append((server.name, error.message))
@@ -100,8 +111,7 @@ def look(
             str(s.provider.get("kind", "postgres")),
             s.wave,
             s.cluster,
-            fingerprints(seen[s.name].chain),
-            fingerprints(following[s.name]),
+            *shown[s.name],
         )
         for s in inventory.servers
     )
@@ -112,11 +122,11 @@ def look(
         (c.name, name): answer_of(inventory, c, name, files, chains[name], now) for c in inventory.clients for name in c.reaches
     }
     starts = {c.name: t for c in inventory.clients if (t := _last(c.started, (restarts or {}).get(c.name)))}
-    judged = judgements(inventory, now, files, chains, following, starts)
+    judged = judgements(inventory, now, files, chains, following, starts, likenesses=likenesses)
     add = truststores.Change(add=(inventory.next_root,))
     remove = truststores.Change(remove=frozenset({inventory.old_root.fingerprint}))
-    trusting = judgements(inventory, now, _with(inventory, files, add), chains, following, starts, before=files)
-    retired = judgements(inventory, now, _with(inventory, files, remove), chains, following, starts, before=files)
+    trusting = judgements(inventory, now, _with(inventory, files, add), chains, following, starts, before=files, likenesses=likenesses)
+    retired = judgements(inventory, now, _with(inventory, files, remove), chains, following, starts, before=files, likenesses=likenesses)
     plan = Plan(
         rotation=inventory.name,
         made_at=now,
@@ -145,12 +155,34 @@ def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probin
     servers = [s for s in inventory.servers if s.name in names]
     chains = {name: s.chain for name, s in served(servers, probing).items()}
     before: dict[str, Chain | None] = {}
+    likenesses: dict[str, Likenesses] = {}
     for server in servers:
         try:
-            before[server.name] = provider_of(server).discover(site_of(inventory, server)).previous or None
+            found = provider_of(server).discover(site_of(inventory, server))
         except RerootError:
             before[server.name] = None
-    return judgements(inventory, now, machine(), chains, before, {})
+        else:
+            before[server.name], likenesses[server.name] = expect(found.previous, found.was_issued_by, chains[server.name], now)
+    return judgements(inventory, now, machine(), chains, before, {}, likenesses=likenesses)
+
+
+def expect(known: Chain, issuer: Certificate | None, shown: Chain | None, now: datetime) -> tuple[Chain | None, Likenesses]:
+    """The chain that is to come: *known*, or what *shown* becomes beneath *issuer*, with the likeness to be trusted for it."""
+    if issuer is None:
+        return known or None, {}
+    if shown is None or not all(c.is_readable for c in shown):
+        return None, {}
+    if leads_to(shown, issuer):
+        return shown, {}
+    return beneath(shown, issuer, now.replace(hour=0, minute=0, second=0, microsecond=0)), {issuer: likeness(issuer).certificate}
+
+
+def identity(found: providers.Found, inventory: Inventory, chain: Chain | None) -> tuple[str, ...]:
+    """What a server shows, by fingerprints: its chain; the root first where the provider renews leaves as it likes."""
+    if found.issued_by is None or not chain:
+        return fingerprints(chain)
+    root = next((r for r in (inventory.old_root, inventory.next_root) if leads_to(chain, r)), None)
+    return ((root.fingerprint,) if root is not None else ()) + fingerprints(chain)
 
 
 def judgements(
@@ -162,25 +194,35 @@ def judgements(
     starts: Mapping[str, datetime],
     *,
     before: Files | None = None,
+    likenesses: Mapping[str, Likenesses] = MappingProxyType({}),
 ) -> tuple[Judgement, ...]:
-    """Every client with every server it reaches: now with *chains*, then with *then*. *before* holds today's files."""
+    """Every client with every server it reaches: now with *chains*, then with *then*. *before* holds today's files.
+
+    *likenesses* belong to the chains of *then*, by server.
+    """
     found = []
     for client in inventory.clients:
         for name in client.reaches:
             if name not in then:
                 continue
             today = answer_of(inventory, client, name, before or files, chains[name], now)
-            later = answer_of(inventory, client, name, files, then[name], now)
+            later = answer_of(inventory, client, name, files, then[name], now, likenesses.get(name, {}))
             found.append(_judgement(inventory, client, name, today, later, starts.get(client.name)))
     return tuple(found)
 
 
 def answer_of(
-    inventory: Inventory, client: DeclaredClient, name: str, files: Files, chain: Chain | None, now: datetime
+    inventory: Inventory,
+    client: DeclaredClient,
+    name: str,
+    files: Files,
+    chain: Chain | None,
+    now: datetime,
+    instead: Likenesses = MappingProxyType({}),
 ) -> Answer:
     server = next(s for s in inventory.servers if s.name == name)
     known = None if server.accepts is None else Server(accepts=Accepts(server.accepts))
-    return answer(inventory.given(client, server, files), known, chain, now)
+    return answer(inventory.given(client, server, files), known, chain, now, instead=instead)
 
 
 def _judgement(

@@ -32,6 +32,9 @@ class Found:
 
     ``configured`` is what a start of the server would load, ``next`` what it is to serve, ``previous`` what a rollback would
     bring back (empty: nothing was cut over yet). ``layout`` names how the pair lies on disk; ``notes`` are for a person.
+
+    A provider that makes the server's certificate itself, at the cut-over, knows no chain beforehand: ``issued_by`` is the root
+    that the next one will lead to, ``was_issued_by`` the one that a rollback would bring back.
     """
 
     configured: tuple[Certificate, ...]
@@ -39,6 +42,8 @@ class Found:
     previous: tuple[Certificate, ...] = ()
     layout: str = ""
     notes: tuple[str, ...] = ()
+    issued_by: Certificate | None = None
+    was_issued_by: Certificate | None = None
 
 
 Notes = tuple[str, ...]
@@ -51,6 +56,8 @@ class Provider:
     ``discover(site)`` reads and changes nothing. ``stage(site, when)`` puts the next pair beside the current one and checks it.
     ``cut_over(site)`` and ``roll_back(site)`` switch in one step. They return notes for the journal, and raise
     ``ProviderError`` with the server as it was, or ``RollbackFailed``. ``describe(site)`` says in advance what would be done.
+    ``refused(site, since)``, where a provider has it, waits a while and names whom the server's own log shows to have refused
+    its certificate.
     """
 
     title: str
@@ -59,3 +66,4 @@ class Provider:
     cut_over: Callable[[Site], Notes]
     roll_back: Callable[[Site], Notes]
     describe: Callable[[Site], Notes]
+    refused: Callable[[Site, datetime], Notes] | None = None

@@ -1,0 +1,235 @@
+"""
+One way to call RDS: with a rate cap, full-jitter back-off and a deadline for looks, and no second try for a change.
+
+A change that got no answer, or a broken one, may have happened: that is ``Unsure``, and whoever asked has to look before
+anything is asked again. Only an answer that says "not done" (throttled) is tried again by itself.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..errors import InputError, ReachError
+from ._awscalls import CALLS
+
+THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "SlowDown"}
+)
+BASE, CAP = 0.1, 5.0
+"""Seconds: the first back-off is up to BASE, each following up to twice as long, none longer than CAP."""
+
+HINTS: Mapping[str, str] = {
+    "ExpiredToken": "log in again, then go on with the same command",
+    "ExpiredTokenException": "log in again, then go on with the same command",
+    "RequestExpired": "check this machine's clock, or log in again",
+    "InvalidClientTokenId": "the key is not known there: check the profile, and whether the account opted into this region",
+    "UnrecognizedClientException": "the key is not known there: check the profile, and whether the account opted into this region",
+    "OptInRequired": "the account did not opt into this region",
+    "AuthFailure": "check the profile and its key",
+    "SignatureDoesNotMatch": "check the secret key and this machine's clock",
+    "AccessDenied": "`reroot emit iam` prints the rights that are needed",
+    "AccessDeniedException": "`reroot emit iam` prints the rights that are needed",
+    "DBInstanceNotFound": "it is gone, or in another region or account",
+    "DBClusterNotFoundFault": "it is gone, or in another region or account",
+    "CertificateNotFound": "`reroot guide aurora` lists the CA ids of each region",
+    "InvalidDBInstanceState": "wait until the instance is available, then do this again",
+}
+
+
+class Unsure(Exception):
+    """A change was sent and its answer is not known: it may have happened."""
+
+
+class Refused(ReachError):
+    """AWS said no; *code* is its word for it."""
+
+    def __init__(self, code: str, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """As whom, and at which door. Everything empty: what the environment says."""
+
+    profile: str = ""
+    role: str = ""
+    endpoint_url: str = ""
+
+
+class Rate:
+    """At most so many calls a second, over all threads."""
+
+    def __init__(self, per_second: float = 10.0) -> None:
+        self.gap = 1 / per_second
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            mine = max(now, self._next)
+            self._next = mine + self.gap
+        if mine > now:
+            time.sleep(mine - now)
+
+
+RATE = Rate()
+"""Of this process: what it asks of AWS, from whichever room."""
+
+
+class Api:
+    """RDS in one region, as one login. Safe to share between threads."""
+
+    def __init__(self, login: Login, region: str, *, rate: Rate = RATE, deadline: float = 120.0) -> None:
+        self.login, self.region, self._rate, self._deadline = login, region, rate, deadline
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def look(self, operation: str, **given: object) -> Mapping[str, Any]:
+        """One describe, tried again until the deadline as long as trying again may help."""
+        return self._until(operation, given, lambda error: _may_pass(error))
+
+    def pages(self, operation: str, key: str, **given: object) -> list[Mapping[str, Any]]:
+        """Every record of a describe that comes in pages."""
+        found: list[Mapping[str, Any]] = []
+        marker = ""
+        while True:
+            page = self.look(operation, **given, **({"Marker": marker} if marker else {}))
+            found += page.get(key, ())
+            marker = str(page.get("Marker") or "")
+            if not marker:
+                return found
+
+    def change(self, operation: str, **given: object) -> Mapping[str, Any]:
+        """A change. ``Refused`` when AWS said no; ``Unsure`` when nobody can say whether it happened."""
+        assert CALLS[operation].changes
+        try:
+            return self._until(operation, given, lambda error: _code(error) in THROTTLED)
+        except Refused as refused:
+            if refused.code in ("", "InternalFailure", "InternalError", "ServiceUnavailable"):
+                raise Unsure(f"`{operation}` got no usable answer: {refused.message}") from None
+            raise
+
+    def _until(self, operation: str, given: Mapping[str, object], again: Callable[[Exception], bool]) -> Mapping[str, Any]:
+        import botocore.exceptions as wrong
+
+        if operation not in CALLS:
+            raise AssertionError(f"{operation} is in no policy")
+        act = getattr(self._connected(), _method(operation))
+        until, tries = time.monotonic() + self._deadline, 0
+        while True:
+            self._rate.wait()
+            try:
+                answer: Mapping[str, Any] = act(**given)
+                return answer
+            except (wrong.BotoCoreError, wrong.ClientError) as error:
+                pause = random.uniform(0, min(CAP, BASE * 2**tries))
+                if not again(error) or time.monotonic() + pause > until:
+                    raise self.refused(error, operation) from None
+                time.sleep(pause)
+                tries += 1
+
+    def _connected(self) -> Any:
+        import botocore.exceptions as wrong
+
+        with self._lock:
+            if self._client is None:
+                try:
+                    self._client = _client(self.login, self.region)
+                except (wrong.BotoCoreError, wrong.ClientError) as error:
+                    raise self.refused(error, "AssumeRole" if self.login.role else "login") from None
+            return self._client
+
+    def refused(self, error: Exception, operation: str) -> Refused:
+        """What went wrong, for a person. AWS's messages name users and resources, never a secret."""
+        code = _code(error)
+        where = f"{self.region}, {operation}"
+        if not code:
+            hint = "log in: `aws configure`, `aws sso login`, or set `AWS_PROFILE`" if _is_login(error) else ""
+            return Refused("NoCredentials" if _is_login(error) else "", str(error).splitlines()[0], where=where, hint=hint)
+        said = getattr(error, "response", {}).get("Error", {}).get("Message") or code
+        return Refused(code, f"{code}: {said}", where=where, hint=HINTS.get(code, ""))
+
+
+@lru_cache(maxsize=256)
+def api(login: Login, region: str) -> Api:
+    """The one client of this process for *login* in *region*."""
+    return Api(login, region)
+
+
+def _client(login: Login, region: str) -> Any:
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError:
+        raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
+    # Trying again is decided here, where it is known what may be tried again.
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=10)
+    where = {"region_name": region, "config": config, **({"endpoint_url": login.endpoint_url} if login.endpoint_url else {})}
+    session = boto3.Session(profile_name=login.profile or None)
+    if not login.role:
+        return session.client("rds", **where)
+    lent = session.client("sts", **where).assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
+    return session.client(
+        "rds",
+        aws_access_key_id=lent["AccessKeyId"],
+        aws_secret_access_key=lent["SecretAccessKey"],
+        aws_session_token=lent["SessionToken"],
+        **where,
+    )
+
+
+def regions() -> tuple[str, ...]:
+    """Every region that botocore knows RDS in; an account need not have opted into all of them."""
+    import boto3
+
+    return tuple(boto3.Session().get_available_regions("rds"))
+
+
+@lru_cache(maxsize=64)
+def _method(operation: str) -> str:
+    from botocore import xform_name
+
+    return str(xform_name(operation))
+
+
+def _code(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _status(error: Exception) -> int:
+    response = getattr(error, "response", None)
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
+
+
+def _is_login(error: Exception) -> bool:
+    import botocore.exceptions as wrong
+
+    kinds = (
+        wrong.NoCredentialsError,
+        wrong.PartialCredentialsError,
+        wrong.CredentialRetrievalError,
+        wrong.ProfileNotFound,
+        wrong.SSOError,
+        wrong.TokenRetrievalError,
+    )
+    return isinstance(error, kinds)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Throttled, broken inside, or cut off on the way."""
+    import botocore.exceptions as wrong
+
+    code = _code(error)
+    if code:
+        return code in THROTTLED or _status(error) >= 500
+    kinds = (wrong.HTTPClientError, wrong.ConnectionError, wrong.ResponseStreamingError)
+    return isinstance(error, kinds)
