@@ -60,7 +60,7 @@ def test_a_connection_string_is_read_as_dotnet_reads_it(text, expected):
     assert parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["Host", "=a", "Host='a", 'Host="a', "x" * 100_000, "'" * 50_001])
+@pytest.mark.parametrize("text", ["Host", "=a", "Host='a", 'Host="a', "x" * 100_000, "'" * 50_001, "a" + " " * 200_000 + "b", "=" * 200_000, "x" * 2_000_000])
 def test_a_damaged_string_is_an_error_without_its_text(text):
     from reroot.drivers.npgsql import parse
 

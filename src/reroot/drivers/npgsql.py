@@ -74,7 +74,6 @@ KNOWN = """
 KEYWORDS = frozenset(word.lower() for word in KNOWN.split())
 # Words of libpq that are none of Npgsql's: it throws on them.
 FOREIGN = frozenset({"sslrootcert", "sslcert", "sslcrl", "connect_timeout", "application_name", "dbname", "hostaddr", "gssencmode"})
-PAIR = re.compile(r"\s*((?:[^=;]|==)*?)\s*=(?!=)\s*(?:\"((?:[^\"]|\"\")*)\"|'((?:[^']|'')*)'|([^;]*?))\s*(?:;|$)", re.DOTALL)
 
 
 def possible(given: Given) -> tuple[Given, ...]:
@@ -91,25 +90,59 @@ def parse(text: str) -> dict[str, str]:
     if len(text) > 1_000_000:
         raise SettingsError("the connection string is longer than 1000000 characters")
     found: dict[str, str] = {}
-    at = 0
-    while at < len(text):
-        if text[at] in "; \t\r\n":
+    at, end = 0, len(text)
+    while True:
+        while at < end and (text[at] == ";" or text[at].isspace()):
             at += 1
-            continue
-        matched = PAIR.match(text, at)
-        if matched is None or not matched[1]:
-            raise SettingsError("Format of the initialization string does not conform to specification")
-        if matched[2] is not None:
-            value = matched[2].replace('""', '"')
-        elif matched[3] is not None:
-            value = matched[3].replace("''", "'")
-        else:
-            value = matched[4]
-            if value[:1] in ("'", '"'):
-                raise SettingsError("Format of the initialization string does not conform to specification")
-        found[matched[1].replace("==", "=")] = value
-        at = matched.end()
-    return found
+        if at == end:
+            return found
+        name, at = _key(text, at)
+        found[name], at = _value(text, at)
+
+
+DAMAGED = "Format of the initialization string does not conform to specification"
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """Up to a single ``=``; a doubled one stands for itself."""
+    start, pieces = at, []
+    while True:
+        equals = text.find("=", start)
+        if equals < 0:
+            raise SettingsError(DAMAGED)
+        pieces.append(text[start:equals])
+        if text[equals + 1 : equals + 2] != "=":
+            break
+        pieces.append("=")
+        start = equals + 2
+    name = "".join(pieces).strip()
+    if not name or ";" in name:
+        raise SettingsError(DAMAGED)
+    return name, equals + 1
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    quote = text[at : at + 1]
+    if quote not in ("'", '"'):
+        stop = text.find(";", at)
+        stop = len(text) if stop < 0 else stop
+        return text[at:stop].strip(), stop
+    pieces, start = [], at + 1
+    while True:
+        close = text.find(quote, start)
+        if close < 0:
+            raise SettingsError(DAMAGED)
+        pieces.append(text[start:close])
+        if text[close + 1 : close + 2] != quote:
+            break
+        pieces.append(quote)
+        start = close + 2
+    rest = text[close + 1 :].partition(";")[0]
+    if rest.strip():
+        raise SettingsError(DAMAGED)
+    return "".join(pieces), close + 1 + len(rest)
 
 
 def read(given: Given) -> Settings:

@@ -140,18 +140,36 @@ def _pgjdbc_pattern(pattern: str, host: str) -> bool:
 
 
 def go(leaf: Certificate, host: str) -> bool:
-    """crypto/x509 VerifyHostname: the SAN alone; `[…]` around an address; a trailing dot of the host is dropped."""
+    """crypto/x509 VerifyHostname: the SAN alone; ``[…]`` around an address; odd names match as they are, without wildcards.
+
+    A bare ``*``, which older versions took, is held for no match whatever the version.
+    """
     candidate = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     address = _ip(candidate)
     if address is not None:
         return address in leaf.ip_addresses
-    wanted = host.lower().removesuffix(".")
-    return any(_go_pattern(name.lower(), wanted) for name in leaf.dns_names)
+    wanted = host.lower()
+    return any(_go_name(name.lower(), wanted) for name in leaf.dns_names)
+
+
+def _go_name(pattern: str, host: str) -> bool:
+    if _go_valid(host.removesuffix("."), False) and _go_valid(pattern, True):
+        return _go_pattern(pattern, host.removesuffix("."))
+    return pattern == host and pattern not in ("", ".", "*")
+
+
+def _go_valid(name: str, is_pattern: bool) -> bool:
+    """validHostname(): letters, digits, underscores, and hyphens that are not first."""
+    if name in ("", "*"):
+        return False
+    return all(
+        (is_pattern and number == 0 and part == "*")
+        or (part and not part.startswith("-") and all(c.isascii() and (c.isalnum() or c in "-_") for c in part))
+        for number, part in enumerate(name.split("."))
+    )
 
 
 def _go_pattern(pattern: str, host: str) -> bool:
-    if not host or not pattern or pattern.endswith("."):
-        return False
     wanted, parts = host.split("."), pattern.split(".")
     if len(wanted) != len(parts):
         return False

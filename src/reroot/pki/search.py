@@ -24,7 +24,7 @@ class Rules:
     """What one stack asks of a path.
 
     ``pinned_leaf`` accepts a server certificate that is itself an anchor without a look at anything but (perhaps) its
-    dates. ``takes_sha1`` is None where that depends on more than the version. ``replaced_anchor`` takes a certificate of the chain for an anchor with the same name and key. ``matches_key_ids``
+    dates, purpose and extensions. ``takes_sha1`` is None where that depends on more than the version. ``replaced_anchor`` takes a certificate of the chain for an anchor with the same name and key. ``matches_key_ids``
     passes over an issuer whose key identifier contradicts the child's.
     """
 
@@ -36,6 +36,7 @@ class Rules:
     constrains_common_name: bool
     pinned_leaf: bool
     pinned_leaf_dates: bool
+    pinned_leaf_purpose: bool
     replaced_anchor: bool
     matches_key_ids: bool
     purpose_of_all: bool
@@ -59,6 +60,7 @@ JAVA = Rules(
     constrains_common_name=True,
     pinned_leaf=True,
     pinned_leaf_dates=False,
+    pinned_leaf_purpose=False,
     replaced_anchor=True,
     matches_key_ids=True,
     purpose_of_all=False,
@@ -81,6 +83,7 @@ GO = Rules(
     constrains_common_name=False,
     pinned_leaf=True,
     pinned_leaf_dates=True,
+    pinned_leaf_purpose=True,
     replaced_anchor=False,
     matches_key_ids=False,
     purpose_of_all=True,
@@ -103,6 +106,7 @@ WEBPKI = Rules(
     constrains_common_name=False,
     pinned_leaf=False,
     pinned_leaf_dates=True,
+    pinned_leaf_purpose=True,
     replaced_anchor=False,
     matches_key_ids=False,
     purpose_of_all=True,
@@ -188,6 +192,8 @@ def search(rules: Rules, chain: Path, trust: TrustSet, when: datetime) -> ChainC
     leaf = chain[0]
     if rules.pinned_leaf and leaf in anchors:
         late = _dates(leaf, when, rules) if rules.pinned_leaf_dates else ()
+        if rules.pinned_leaf_purpose:
+            late = (*late, *_purpose(rules, (leaf,), when), *_extensions(rules, (leaf,), when))
         return ChainCheck(not late, late, (leaf,))
     against: dict[Reason, None] = {}
     for path in _paths(rules, (leaf,), tuple(c for c in chain[1:] if c.is_readable), anchors):
