@@ -1,0 +1,112 @@
+"""Path building by search: what Go and webpki ask of a chain, and what is said of stacks that were not run.
+
+The rows hold as tests/real showed them with pgx and lib/pq on Go 1.19 and 1.27, and with sqlx on rustls 0.23.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from reroot.lab import ca
+from reroot.model import Stack
+from reroot.pki import TrustSet, check_chain, may_be_public
+from tests.machine import NOW, served
+
+CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+ANY = (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,)
+PAST = {"not_before": NOW - timedelta(days=400), "not_after": NOW - timedelta(days=10)}
+
+ROOT = ca.root("corp-root")
+OTHER = ca.root("unrelated-root")
+RSA = ca.root("corp-rsa-root", key="rsa2048")
+MIDDLE = ca.intermediate(ROOT, "corp-intermediate")
+LEAF = ca.leaf(MIDDLE, "db.corp.test")
+DIRECT = ca.leaf(ROOT, "db.corp.test")
+OLD = ca.root("corp-old-root")
+CROSS = ca.cross_sign(ROOT, OLD)
+EXPIRED_ROOT = ca.root("corp-expired-root", **PAST)
+NO_BC = ca.root("corp-root-without-constraints", ca=None, key_usage=None)
+NO_SIGN = ca.intermediate(ROOT, "corp-may-not-sign", key_usage=("digital_signature",))
+NOT_CA = ca.intermediate(ROOT, "corp-not-a-ca", ca=False)
+SHORT = ca.intermediate(ROOT, "corp-path-0", path_length=0)
+BELOW = ca.intermediate(SHORT, "corp-below-path-0")
+FORBIDS = ca.intermediate(ROOT, "corp-forbids", excluded=["corp.test"])
+CLIENT_MIDDLE = ca.intermediate(ROOT, "corp-client", extended_key_usage=CLIENT)
+CLIENT_ROOT = ca.root("corp-client-root", extended_key_usage=CLIENT)
+CRITICAL = ca.intermediate(ROOT, "corp-critical", unknown_critical=True)
+SELF = ca.issue("db.corp.test", dns=["db.corp.test"], ca=None)
+
+# what stands before the row, chain, anchors, then Go, webpki and a stack that was not run
+ROWS = [
+    ("leaf under the root", (DIRECT,), (ROOT,), True, True, True),
+    ("with its intermediate", (LEAF, MIDDLE), (ROOT,), True, True, True),
+    ("the root sent along", (LEAF, MIDDLE, ROOT), (ROOT,), True, True, True),
+    ("intermediate missing", (LEAF,), (ROOT,), False, False, False),
+    ("another root", (LEAF, MIDDLE), (OTHER,), False, False, False),
+    ("no root at all", (LEAF, MIDDLE), (), False, False, False),
+    ("intermediate as anchor", (LEAF,), (MIDDLE,), True, True, None),
+    ("leaf as anchor", (LEAF, MIDDLE), (LEAF,), True, False, None),
+    ("cross-signed, old root", (DIRECT, CROSS), (OLD,), True, True, True),
+    ("cross-signed, new root", (DIRECT, CROSS), (ROOT,), True, True, True),
+    ("junk between", (LEAF, OTHER, MIDDLE), (ROOT,), True, True, True),
+    ("expired leaf", (ca.leaf(ROOT, "db.corp.test", **PAST),), (ROOT,), False, False, False),
+    ("expired root", (ca.leaf(EXPIRED_ROOT, "db.corp.test"),), (EXPIRED_ROOT,), False, True, None),
+    ("root without constraints", (ca.leaf(NO_BC, "db.corp.test"),), (NO_BC,), False, True, None),
+    ("issuer may not sign", (ca.leaf(NO_SIGN, "db.corp.test"), NO_SIGN), (ROOT,), False, True, None),
+    ("issuer is no CA", (ca.leaf(NOT_CA, "db.corp.test"), NOT_CA), (ROOT,), False, False, False),
+    ("path too long", (ca.leaf(BELOW, "db.corp.test"), BELOW, SHORT), (ROOT,), False, False, False),
+    ("name constraint", (ca.leaf(FORBIDS, "db.corp.test"), FORBIDS), (ROOT,), False, False, False),
+    ("leaf for clients", (ca.leaf(ROOT, "db.corp.test", extended_key_usage=CLIENT),), (ROOT,), False, False, False),
+    ("leaf for anything", (ca.leaf(ROOT, "db.corp.test", extended_key_usage=ANY),), (ROOT,), True, False, None),
+    ("leaf without purposes", (ca.leaf(ROOT, "db.corp.test", extended_key_usage=None),), (ROOT,), True, True, True),
+    ("intermediate for clients", (ca.leaf(CLIENT_MIDDLE, "db.corp.test"), CLIENT_MIDDLE), (ROOT,), False, False, None),
+    ("root for clients", (ca.leaf(CLIENT_ROOT, "db.corp.test"),), (CLIENT_ROOT,), False, True, None),
+    ("unknown critical extension", (ca.leaf(CRITICAL, "db.corp.test"), CRITICAL), (ROOT,), False, False, False),
+    ("SHA-1", (ca.leaf(RSA, "db.corp.test", key="rsa2048", signature="sha1"),), (RSA,), False, False, None),
+    ("RSA 1024", (ca.leaf(RSA, "db.corp.test", key="rsa1024"),), (RSA,), True, False, None),
+    ("leaf that says CA", (ca.leaf(ROOT, "db.corp.test", ca=True),), (ROOT,), True, False, None),
+    ("self-signed", (SELF,), (SELF,), True, True, None),
+    ("self-signed, not trusted", (SELF,), (ROOT,), False, False, False),
+]
+
+
+@pytest.mark.parametrize(("name", "chain", "anchors", "go", "webpki", "unproven"), ROWS, ids=[r[0] for r in ROWS])
+def test_stacks_differ_in_what_they_ask_of_a_chain(name, chain, anchors, go, webpki, unproven):
+    trust = TrustSet(served(*anchors))
+    found = [check_chain(Stack(family), served(*chain), trust, NOW).trusted for family in ("go", "webpki", "erlang", "dotnet")]
+    assert found == [go, webpki, unproven, unproven]
+
+
+@pytest.mark.parametrize(("name", "chain", "anchors", "go", "webpki", "unproven"), ROWS, ids=[r[0] for r in ROWS])
+def test_a_refusal_has_a_reason_with_its_source(name, chain, anchors, go, webpki, unproven):
+    trust = TrustSet(served(*anchors))
+    for family in ("go", "webpki", "erlang"):
+        found = check_chain(Stack(family), served(*chain), trust, NOW)
+        assert found.trusted or all(reason.code and reason.source for reason in found.reasons) and found.reasons
+
+
+def test_what_an_unproven_stack_accepts_every_proven_one_accepts():
+    for _, chain, anchors, *_rest in ROWS:
+        trust = TrustSet(served(*anchors))
+        if check_chain(Stack("dotnet"), served(*chain), trust, NOW).trusted:
+            assert all(check_chain(Stack(f, security_level=2), served(*chain), trust, NOW).trusted for f in ("go", "webpki", "openssl", "java"))
+
+
+def test_a_root_of_ones_own_is_never_held_for_a_public_one():
+    assert not may_be_public(served(LEAF, MIDDLE, ROOT))
+
+
+@pytest.mark.parametrize("path", ["/etc/ssl/certs/ca-certificates.crt"])
+def test_every_root_of_the_system_is_held_for_a_public_one(path):
+    from pathlib import Path
+
+    from reroot.readers import effective
+
+    if not Path(path).exists():
+        pytest.skip(f"not exercised: {path} (not here)")
+    roots = effective("openssl", "3.0", Path(path).read_bytes()).certificates
+    strangers = [c.title for c in roots if not may_be_public((c,))]
+    assert len(strangers) <= len(roots) // 10, strangers
