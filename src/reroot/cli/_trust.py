@@ -277,7 +277,7 @@ def _change_text(results: Sequence[Result], *, execute: bool) -> str:
 
 def _one_change(change: Change) -> list[str]:
     state = "unchanged" if change.unchanged else "changed" if change.executed else "not written"
-    lines = [f"{change.path}  {change.format}, as {change.reader or 'it was'} reads it; {state}"]
+    lines = [f"{change.path}  {change.format}, {f'as {change.reader} reads it' if change.reader else 'as it was before'}; {state}"]
     lines += [f"  + {_line(c)}" for c in change.added]
     lines += [f"  - {_line(c)}" for c in change.removed]
     if len(change.kept) <= 10:

@@ -13,11 +13,10 @@ from functools import lru_cache
 
 from ..pki.certificate import Certificate
 from ..truststores import _der
-from ..truststores._format import readable
 from ..truststores.pkcs7 import certificates_of
+from ._reader import EC_KEY, algorithms_agree, key_passes
 
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
-EC_KEY = "1.2.840.10045.2.1"
 HEADER = re.compile(rb"[\r\n]-----")
 
 
@@ -56,13 +55,50 @@ def _certificate(der: bytes) -> Certificate:
 
 @lru_cache(maxsize=8192)
 def takes(der: bytes) -> bool:
-    """X509CertImpl: strict DER and a key that can be read, though not whether its point lies on the curve."""
+    """X509CertImpl: strict DER, one signature algorithm, a known curve, and critical extensions that can be read."""
     if not _der.whole(der):
         return False
+    certificate = Certificate(der)
     try:
-        return readable(der) or Certificate(der).parsed.public_key_algorithm_oid.dotted_string == EC_KEY
-    except ValueError:
+        key = (
+            _ec_key(certificate)
+            if certificate.parsed.public_key_algorithm_oid.dotted_string == EC_KEY
+            else key_passes(certificate)
+        )
+        return key and algorithms_agree(der) and not (certificate.has_broken_extensions and _critical_is_broken(der))
+    except (ValueError, IndexError):
         return False
+
+
+CURVES = {_der.encode_oid("1.2.840.10045.3.1.7"): 65, _der.encode_oid("1.3.132.0.34"): 97, _der.encode_oid("1.3.132.0.35"): 133}
+"""The curves that Java has since 16 (JDK-8235540), with the length of a point."""
+BASIC_CONSTRAINTS = _der.encode_oid("2.5.29.19")
+CRITICAL = b"\x01\x01\xff"
+
+
+def _ec_key(certificate: Certificate) -> bool:
+    """A named curve that Java knows and an uncompressed point of its length; whether it lies on the curve is not looked at."""
+    der = certificate.der
+    signed = _der.children(der, _der.value(der))[0]
+    fields = _der.children(der, signed)
+    algorithm, bits = _der.children(der, fields[6 if fields[0].tag == 0xA0 else 5])
+    _, curve = _der.children(der, algorithm)
+    return CURVES.get(der[curve.start : curve.end]) == bits.end - bits.body - 1 and der[bits.body : bits.body + 2] == b"\0\4"
+
+
+def _critical_is_broken(der: bytes) -> bool:
+    """Whether the critical basicConstraints, the usual critical extension of a root, are what cannot be read."""
+    at = der.find(BASIC_CONSTRAINTS + CRITICAL)
+    if at < 0:
+        return False
+    try:
+        held = _der.expect(der, at + len(BASIC_CONSTRAINTS + CRITICAL), len(der), _der.OCTETS)
+        inner = _der.expect(der, held.body, held.end, _der.SEQUENCE)
+        parts = _der.children(der, inner)
+    except ValueError:
+        return True
+    sound = all(p.tag in (0x01, _der.INTEGER) and p.end > p.body for p in parts) and inner.end == held.end
+    return not sound or any(p.tag == 0x01 and p.end - p.body != 1 for p in parts)
 
 
 def _blocks(content: bytes) -> Iterator[bytes]:
@@ -70,10 +106,10 @@ def _blocks(content: bytes) -> Iterator[bytes]:
     while at < len(content):
         if content[at] == _der.SEQUENCE:
             try:
-                end = _end(content, at)
+                der, end = _one(content, at)
             except ValueError as error:
                 raise NotLoaded(str(error)) from None
-            yield _der.flat(content[at:end])
+            yield der
             at = end
             continue
         found = _armoured(content, at)
@@ -83,10 +119,12 @@ def _blocks(content: bytes) -> Iterator[bytes]:
         yield der
 
 
-def _end(content: bytes, at: int) -> int:
-    if content[at + 1 : at + 2] != b"\x80":
-        return _der.value(content, at).end
-    return _der.definite(content, at)[1]
+def _one(content: bytes, at: int) -> tuple[bytes, int]:
+    """The value at *at*, and where it ends; indefinite lengths are made definite, as readBERInternal does."""
+    if content[at + 1 : at + 2] == b"\x80":
+        return _der.definite(content, at)
+    end = _der.value(content, at).end
+    return content[at:end], end
 
 
 def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:

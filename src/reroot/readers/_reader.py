@@ -9,6 +9,7 @@ from functools import lru_cache
 from cryptography import x509
 
 from ..pki.certificate import Certificate
+from ..truststores import _der
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,7 @@ def loaded(certificates: Sequence[Certificate], problems: Iterable[Problem] = ()
 
 @lru_cache(maxsize=8192)
 def openssl_takes(der: bytes) -> bool:
-    """Whether OpenSSL's d2i_X509 takes these bytes. What the strict parser takes, OpenSSL takes too; for the rest it is asked."""
-    certificate = Certificate(der)
-    try:
-        return certificate.parsed is not None
-    except ValueError:
-        pass
+    """Whether OpenSSL's d2i_X509 takes these bytes: the real one is asked, since it is stricter here and laxer there."""
     from OpenSSL import crypto
 
     try:
@@ -89,11 +85,36 @@ def openssl_takes(der: bytes) -> bool:
         return False
 
 
+EC_KEY = "1.2.840.10045.2.1"
+
+
 @lru_cache(maxsize=8192)
 def strictly_takes(der: bytes) -> bool:
-    """Whether a parser that also reads the key and every extension (Java, Go, webpki) takes these bytes."""
+    """Whether a parser that also reads the key and every extension (Go, webpki) takes these bytes; unknown kinds of key pass."""
     certificate = Certificate(der)
     try:
-        return certificate.is_readable and not certificate.has_broken_extensions
+        return key_passes(certificate) and not certificate.has_broken_extensions and algorithms_agree(der)
     except (ValueError, x509.DuplicateExtension):
         return False
+
+
+def key_passes(certificate: Certificate) -> bool:
+    """A key that can be read, or one of a kind that nobody looks into."""
+    if certificate.is_readable:
+        return True
+    try:
+        return certificate.parsed.public_key_algorithm_oid.dotted_string not in KNOWN_KEYS
+    except ValueError:
+        return False
+
+
+KNOWN_KEYS = frozenset({EC_KEY, "1.2.840.113549.1.1.1", "1.2.840.10040.4.1", "1.3.101.112", "1.3.101.113"})
+
+
+def algorithms_agree(der: bytes) -> bool:
+    """Whether the signature's algorithm is the same inside and outside of what is signed, as Java and Go insist."""
+    outer = _der.value(der)
+    signed, algorithm, *_ = _der.children(der, outer)
+    fields = _der.children(der, signed)
+    inner = fields[2 if fields[0].tag == 0xA0 else 1]
+    return der[inner.start : inner.end] == der[algorithm.start : algorithm.end]

@@ -43,6 +43,8 @@ def takes(der: bytes, version: tuple[int, ...]) -> bool:
     certificate = Certificate(der)
     if version >= (1, 23) and certificate.parsed.serial_number < 0:
         return False
+    if not certificate.is_readable:
+        return True
     key = certificate.parsed.public_key()
     return not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name in {
         "secp224r1",
