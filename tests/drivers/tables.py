@@ -44,6 +44,8 @@ ROOTS = {
     RootsFrom.DEFAULT_FILE: "default",
     RootsFrom.SYSTEM: "system",
     RootsFrom.BUNDLED: "bundled",
+    RootsFrom.CACERTS: "cacerts",
+    RootsFrom.CODE: "code",
 }
 
 

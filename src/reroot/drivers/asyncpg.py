@@ -162,7 +162,8 @@ def _with_crl(given: Given, settings: Settings, base: TrustPolicy) -> TrustPolic
 def _default_context(given: Given, settings: Settings, base: TrustPolicy, mode: Mode, version: tuple[int, ...]) -> TrustPolicy:
     """create_default_context(): the system's roots, to which 0.24 adds sslrootcert; unverified up to require."""
     named = settings.get("sslrootcert") if version >= FILES else ""
-    roots = RootSource(RootsFrom.SETTING, named, "openssl", adds=True) if named else _pyssl.default_context(given).roots
+    system = _pyssl.default_context(given).roots
+    roots = RootSource(RootsFrom.SETTING, named, "openssl", adds=True, default=system) if named else system
     crl = settings.get("sslcrl") if version >= FILES else ""
     refused = (_pyssl.unloadable(given, named) if named else None) or (_pyssl.unloadable(given, crl) if crl else None)
     where = f"the system's roots and `{named}`" if named else "the system's roots"
