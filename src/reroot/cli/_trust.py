@@ -182,13 +182,13 @@ def checked(
     reasons = found.reasons
     trusted = found.trusted
     if host and trusted:
-        names = check_name(NAMES.get(readers.find(stack).stack, "libpq"), presented[0], host)
+        names = check_name(NAMES.get(stack, "libpq"), presented[0], host)
         reasons, trusted = (*reasons, *names), not names
     return Checked(path, seen.reader, trusted, reasons, found.path)
 
 
-NAMES = {"openssl": "openssl", "java": "java", "go": "go"}
-"""Whose matcher compares the host name, by stack."""
+NAMES = {"python": "openssl", "node": "node", "node-extra": "node", "java": "pgjdbc", "go": "go", "rustls": "webpki"}
+"""Whose matcher compares the host name, by reader; the others are libpq's way."""
 
 
 def _stack(reader: str, version: str) -> Stack:

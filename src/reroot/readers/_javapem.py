@@ -24,11 +24,11 @@ class NotLoaded(ValueError):
     """The factory throws."""
 
 
-def many(content: bytes) -> list[Certificate]:
+def many(content: bytes, version: tuple[int, ...] = ()) -> list[Certificate]:
     """generateCertificates: all of them, or ``NotLoaded``. An empty stream is an empty list."""
     if not content:
         return []
-    each = _blocks(content)
+    each = _blocks(content, version)
     first = next(each, None)
     if first is None:
         raise NotLoaded("No certificate data found")
@@ -39,9 +39,9 @@ def many(content: bytes) -> list[Certificate]:
     return [_certificate(first), *map(_certificate, each)]
 
 
-def first(content: bytes) -> Certificate:
+def first(content: bytes, version: tuple[int, ...] = ()) -> Certificate:
     """generateCertificate: the first block, whatever follows."""
-    der = next(_blocks(content), None)
+    der = next(_blocks(content, version), None)
     if der is None:
         raise NotLoaded("Could not parse certificate: java.io.IOException: Empty input")
     return _certificate(der)
@@ -101,7 +101,8 @@ def _critical_is_broken(der: bytes) -> bool:
     return not sound or any(p.tag == 0x01 and p.end - p.body != 1 for p in parts)
 
 
-def _blocks(content: bytes) -> Iterator[bytes]:
+def _blocks(content: bytes, version: tuple[int, ...]) -> Iterator[bytes]:
+    armoured = _armoured_25 if version >= (25,) else _armoured
     at = 0
     while at < len(content):
         if content[at] == _der.SEQUENCE:
@@ -112,7 +113,7 @@ def _blocks(content: bytes) -> Iterator[bytes]:
             yield der
             at = end
             continue
-        found = _armoured(content, at)
+        found = armoured(content, at)
         if found is None:
             return
         der, at = found
@@ -156,6 +157,44 @@ def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:
     if not BASE64.fullmatch(text):
         raise NotLoaded("Illegal base64")
     return base64.b64decode(text + b"=" * (-len(text) % 4)), after
+
+
+BEGUN = re.compile(rb"([^-\r\n]*)-----(?: |(\r\n|\n)|(\r)([^\n]))")
+
+
+def _armoured_25(content: bytes, at: int) -> tuple[bytes, int] | None:
+    """jdk sun/security/util/Pem.java readPEM since 25: five hyphens anywhere begin a block, and the end of file ends quietly."""
+    opening = content.find(b"-----", at)
+    if opening < 0:
+        return None
+    begun = BEGUN.match(content, opening + 5)
+    if begun is None:
+        stop = re.compile(rb"[^-\r\n]*-{0,5}").match(content, opening + 5)
+        if stop is not None and stop.end() >= len(content):
+            return None
+        raise NotLoaded("Incomplete header")
+    header = b"-----" + begun[1] + b"-----"
+    if len(header) < 16 or not header.startswith(b"-----BEGIN "):
+        raise NotLoaded("Illegal header: " + header[:60].decode("ascii", "backslashreplace"))
+    line_end = b"\n" if begun[2] else b"\r" if begun[3] else b""
+    dash = content.find(b"-", begun.end())
+    if dash < 0:
+        return None
+    text = (begun[4] or b"") + content[begun.end() : dash].translate(None, b"\t\n\r ")
+    closing = re.compile(rb"-{5}([^-]*)-{5}").match(content, dash)
+    if closing is None:
+        if len(content) - dash < 5 or b"-----" not in content[dash + 5 :]:
+            return None
+        raise NotLoaded("Incomplete footer")
+    after = closing.end()
+    while after < len(content) and content[after : after + 1] not in (line_end, b" "):
+        if content[after : after + 1] != b"\r":
+            raise NotLoaded("Invalid PEM format: No EOL char found in footer")
+        after += 1
+    _check(header, b"-----" + closing[1] + b"-----")
+    if not BASE64.fullmatch(text):
+        raise NotLoaded("Illegal base64")
+    return base64.b64decode(text + b"=" * (-len(text) % 4)), after + 1
 
 
 def _check(header: bytes, footer: bytes) -> None:

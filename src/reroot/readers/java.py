@@ -24,7 +24,7 @@ def anchors(question: Question) -> Anchors:
     kind = (question.store_type or _default(question.version)).upper()
     if kind == "PEM":
         try:
-            return _warned(loaded(many(question.content)), EMPTY)
+            return _warned(loaded(many(question.content, question.version)), EMPTY)
         except NotLoaded as error:
             return failed(str(error))
     tries = TYPES.get(kind)
@@ -218,6 +218,6 @@ READER = Reader(
     read=anchors,
     source="jdk JavaKeyStore.java, PKCS12KeyStore.java, KeyStoreDelegator.java, X509Factory.java, TrustStoreUtil.java",
     stack="java",
-    proven=("17",),
+    proven=("17", "25"),
     takes=("PKCS12", "JKS", "JCEKS", "PEM"),
 )

@@ -9,7 +9,7 @@ from ._reader import Anchors, Problem, Question, Reader, failed, loaded
 def anchors(question: Question) -> Anchors:
     """CertificateFactory.generateCertificate: one plain import of a bundle takes one certificate and reports success."""
     try:
-        found = first(question.content)
+        found = first(question.content, question.version)
     except NotLoaded as error:
         return failed(str(error))
     problems = []
@@ -23,5 +23,5 @@ READER = Reader(
     read=anchors,
     source="jdk sun/security/tools/keytool/Main.java addTrustedCert",
     stack="java",
-    proven=("17",),
+    proven=("17", "25"),
 )
