@@ -13,10 +13,10 @@ from ._reader import MAX_DEPTH, Page, Unreadable
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+)|(?P<newline>\n)
-    |(?P<comment>\#[^\n]*|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)
+    |(?P<comment>\#[^\n]*|//[^\n]*)|(?P<block>/\*)
     |(?P<heredoc><<[-~]?(?P<tag>\w+)[^\n]*\n)
-    |(?P<long>\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*''')
-    |(?P<string>"(?:[^"\\\n$]|\\.|\$\{(?:[^{}"\n]|"[^"\n]*")*\}|\$)*"|'(?:[^'\\\n]|\\.)*')
+    |(?P<long>\"\"\"|\'\'\')
+    |(?P<string>"(?>[^"\\\n$]|\\.|\$\{(?>[^{}"\n]|"[^"\n]*")*+\}|\$)*+"|'(?>[^'\\\n]|\\.)*+')
     |(?P<hole>\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\})
     |(?P<open>[{\[(])|(?P<close>[}\])])|(?P<sign>\+=|=>|[=:,;])
     |(?P<word>[^\s"'{}\[\](),;:=\#]+)|(?P<other>.)""",
@@ -84,6 +84,11 @@ def read_braces(page: Page, *, hash_comments: bool = True, start: int = 0, end: 
                 continue
             page.prose.append(match.span())
             continue
+        if kind == "block":
+            close_at = body.find("*/", at, end)
+            at = end if close_at < 0 else close_at + 2
+            page.prose.append((match.start(), at))
+            continue
         if kind == "newline":
             if stack[-1][1] == "(":
                 continue
@@ -99,9 +104,13 @@ def read_braces(page: Page, *, hash_comments: bool = True, start: int = 0, end: 
             value_parts.append((body[at:stop], at, stop, True))
             at = close.end() if close else end
             flush()
-        elif kind in ("string", "long"):
-            width = 3 if kind == "long" else 1
-            token = (unescaped(match[0][width:-width]), match.start() + width, match.end() - width, True)
+        elif kind == "long":
+            close_at = body.find(match[0], at, end)
+            close_at = end if close_at < 0 else close_at
+            (value_parts if sign else words).append((body[at:close_at], at, close_at, True))
+            at = min(end, close_at + 3)
+        elif kind == "string":
+            token = (unescaped(match[0][1:-1]), match.start() + 1, match.end() - 1, True)
             (value_parts if sign else words).append(token)
         elif kind in ("word", "hole", "other"):
             (value_parts if sign else words).append((match[0], match.start(), match.end(), False))

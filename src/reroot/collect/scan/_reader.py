@@ -14,6 +14,7 @@ from ._text import Text
 
 MAX_DEPTH = 64
 MAX_ENTRIES = 50_000
+MAX_NAME = 200
 
 
 class Unreadable(Exception):
@@ -73,7 +74,7 @@ class Page:
     def block(self, label: str, parent: int = 0, kind: str = "mapping", start: int = 0) -> int:
         if len(self.blocks) > MAX_ENTRIES:
             raise Unreadable("too many blocks")
-        self.blocks.append(Block(len(self.blocks), parent, label, kind, start))
+        self.blocks.append(Block(len(self.blocks), parent, label[:MAX_NAME], kind, start))
         return len(self.blocks) - 1
 
     def add(
@@ -93,6 +94,7 @@ class Page:
         if len(self.entries) > MAX_ENTRIES:
             raise Unreadable("too many entries")
         at = self.text.at
+        name = name[:MAX_NAME]
         entry = Entry(name, value, at(start), at(end), at(key_start), block, plain, tuple(refers), default)
         self.entries.append(entry)
         return entry

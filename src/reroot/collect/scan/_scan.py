@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ...pki.certificate import Certificate
 from ._cache import Cache
 from ._finding import Finding, Harvest, Limit
 from ._ignores import accept
@@ -21,6 +21,10 @@ from ._judge import assumed, fingerprint, judge
 from ._look import look
 from ._walk import Walk
 from ._workers import run
+
+
+if TYPE_CHECKING:
+    from ...pki.certificate import Certificate
 
 
 @dataclass(slots=True)

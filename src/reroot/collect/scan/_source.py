@@ -17,23 +17,23 @@ from typing import Any
 
 from ._dsn import find
 from ._interpolation import look
-from ._reader import MAX_DEPTH, Page
+from ._reader import MAX_DEPTH, Page, Unreadable
 from ._text import Text
 from ._values import Value, Values
 
 ANCHOR = re.compile(
     r"""ssl[_\- ]?mode|sslrootcert|rejectUnauthorized|postgres(?:ql)?(?:\+\w{1,20})?://|postgis://|jdbc:(?:\w{1,20}:)?postgresql|r2dbcs?:(?:pool:)?postgresql
-    |["']?\b(?:ssl|tls|dialectOptions|sslOptions|connect_args|ssl_context|sslContext|tlsConfig|TLSConfig)\b["']?\s*(?:[:=(]|=>)
-    |\bdbname=|\bdatabase=|PGSSL|PGHOST|pgsql:|dbi:Pg|ssl[_-]?(?:root|ca)\w*|root_?ca\b|ca_?cert\w*|ca_?file
-    |psycopg\w*\.\w*connect|ConnectionPool\(|create_(?:async_)?engine|create_pool|asyncpg\.connect|pg8000\.\w*connect|aiopg\.
-    |\bnew\s+(?:pg\.)?(?:Pool|Client|Sequelize|DataSource|PrismaPg|Connection)\(|createConnection|\bknex\(|postgres\(|pgp\(|TypeOrmModule|createPool\(
-    |sql\.Open|sqlx\.\w*(?:Connect|Open)|pgx\w*\.\w*(?:Connect|New|ParseConfig)|pq\.\w+|postgres\.(?:Open|New)|gorm\.Open
-    |PG(?:\.|::)\w*[cC]onn|Sequel\.|establish_connection|pg_p?connect|new\s+\\?PDO|django\.db\.backends|dj_database_url|DriverManager\.getConnection|PGSimpleDataSource
+    |["']?\b(?:ssl|tls|dialectOptions|sslOptions|connect_args|ssl_context|sslContext|tlsConfig|TLSConfig)\b["']?\s{0,5}(?:[:=(]|=>)
+    |\bdbname=|\bdatabase=|PGSSL|PGHOST|pgsql:|dbi:Pg|ssl[_-]?(?:root|ca)\w{0,30}|root_?ca\b|ca_?cert\w{0,30}|ca_?file
+    |psycopg\w{0,30}\.\w{0,30}connect|ConnectionPool\(|create_(?:async_)?engine|create_pool|asyncpg\.connect|pg8000\.\w{0,30}connect|aiopg\.
+    |\bnew\s{1,5}(?:pg\.)?(?:Pool|Client|Sequelize|DataSource|PrismaPg|Connection)\(|createConnection|\bknex\(|postgres\(|pgp\(|TypeOrmModule|createPool\(
+    |sql\.Open|sqlx\.\w{0,30}(?:Connect|Open)|pgx\w{0,30}\.\w{0,30}(?:Connect|New|ParseConfig)|pq\.\w{1,30}|postgres\.(?:Open|New)|gorm\.Open
+    |PG(?:\.|::)\w{0,30}[cC]onn|Sequel\.|establish_connection|pg_p?connect|new\s{1,5}\\?PDO|django\.db\.backends|dj_database_url|DriverManager\.getConnection|PGSimpleDataSource
     |NpgsqlConnection|UseNpgsql|SslMode|PgConnectOptions|PgPoolOptions|PgSslMode|tokio_postgres|SslConnector|TlsConnector|setSsl|\.sslMode|\.sslRootCert|PGProperty
     |rds-ca|rds_ca|global-bundle|rds-combined|BEGIN\ CERT|trustStore|NonValidating|SingleCert|caCertificate|CaCertificate|CACertificateIdentifier|ca_cert_identifier
-    |rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w*|DATABASE_SSL\w*|\w+_SSLMODE|InsecureSkipVerify|CERT_NONE|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
+    |rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w{0,30}|DATABASE_SSL\w{0,30}|\w{1,30}_SSLMODE|InsecureSkipVerify|CERT_NONE|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
     |trustServerCertificate|Trust\ Server|root\.crt|ssl_opts|verify_peer|trustAll|PgClient|PgPool|PgConnection
-    |(?:type|dialect|client|driver|adapter|provider|ENGINE)["']?\s*(?:[:=]|=>)\s*["'](?:pg|postgres|postgresql|pgsql|django\.db)
+    |(?:type|dialect|client|driver|adapter|provider|ENGINE)["']?\s{0,5}(?:[:=]|=>)\s{0,5}["'](?:pg|postgres|postgresql|pgsql|django\.db)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -128,6 +128,8 @@ def _parser(wheel: str, function: str) -> Any:
     return tree_sitter.Parser(tree_sitter.Language(getattr(grammar, function)()))
 
 
+MAX_NESTING = 400
+_BRACKET = re.compile(r"[()\[\]{}]")
 STEMS = tuple(
     "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: pgport dbname= database= jdbc: r2dbc"
     " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_ create( createp connect new new\t knex( sql.open gorm. sequel establish_ pdo dj_database"
@@ -137,6 +139,15 @@ STEMS = tuple(
     ).split()
 )
 """One of these stands, in any case, in whatever ANCHOR matches: a plain search is a hundred times faster than the pattern."""
+
+
+def nesting(text: str) -> int:
+    """How deep brackets nest, roughly: strings and comments count like code."""
+    depth = most = 0
+    for match in _BRACKET.finditer(text):
+        depth = depth + 1 if match[0] in "([{" else max(0, depth - 1)
+        most = max(most, depth)
+    return most
 
 
 def anchors(text: str) -> list[int]:
@@ -163,6 +174,8 @@ def read(text: Text, language: Language) -> Page:
     spots = anchors(text.text)
     if not spots:
         return page
+    if nesting(text.text) > MAX_NESTING:
+        raise Unreadable(f"nested deeper than {MAX_NESTING}")
     parser = _parser(language.wheel, language.function) if language.wheel else None
     if parser is None:
         _plainly(page, spots)
@@ -255,6 +268,10 @@ class _Reading:
             self.scopes[above.id] = self.page.block(label, 0, "mapping", self.offset(above.start_byte))
         return self.scopes[above.id]
 
+    def tail(self, node: Any) -> str:
+        """The last of a node's text: enough to name a call at the end of a long chain."""
+        return self.data[max(node.start_byte, node.end_byte - 200) : node.end_byte].decode("utf-8", "replace")
+
     def text(self, node: Any) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
@@ -334,6 +351,8 @@ class _Reading:
 
     def name(self, node: Any) -> str:
         """What a key or a left side is called: ``cfg["ssl"]`` and ``cfg.ssl`` are ``ssl``."""
+        if node.end_byte - node.start_byte > 300:
+            return ""
         text = self.text(node).strip()
         if not re.fullmatch(r"""[\w.\-/ \[\]"'`:$@>,?*]+""", text):
             return ""
@@ -363,14 +382,18 @@ class _Reading:
                 (c for c in node.named_children if "argument" in c.type or c.type == "token_tree" or c.type == "call_suffix"),
                 None,
             )
-        label = re.sub(r"\s+", " ", self.text(function))[-80:] if function is not None else ""
+        label = re.sub(r"\s+", " ", self.tail(function))[-80:] if function is not None else ""
         receiver = node.child_by_field_name("object") or node.child_by_field_name("receiver")
-        if receiver is not None and len(self.text(receiver)) < 60 and receiver is not function:
+        if receiver is not None and receiver.end_byte - receiver.start_byte < 60 and receiver is not function:
             label = f"{self.text(receiver)}.{label}"
         label = ("new " if node.type in ("new_expression", "object_creation_expression") else "") + label
         before: list[tuple[Any, int]] = []
         for inner in (function, receiver):
-            if inner is not None and "(" in self.text(inner) and inner.type not in ("identifier", "name"):
+            if (
+                inner is not None
+                and b"(" in self.data[inner.start_byte : inner.end_byte]
+                and inner.type not in ("identifier", "name")
+            ):
                 before.append((inner, block))
                 label = label.rpartition(").")[2] or label
                 break

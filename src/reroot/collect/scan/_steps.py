@@ -23,18 +23,18 @@ CURRENT = re.compile(
     r"(?:https?://)?truststore\.pki\.(?:us-gov-[\w-]+\.)?rds\.(?:amazonaws\.com(?:\.cn)?)(?:/[\w./\-${}]*)?", re.IGNORECASE
 )
 CLOUD = re.compile(
-    r"https?://[\w.\-]*(?:digicert\.com|microsoft\.com|globalsign\.(?:com|net)|pki\.goog)/[\w./\-%]*?(?:DigiCertGlobalRoot\w*|BaltimoreCyberTrust\w*|Microsoft[\w%]*RSA[\w%]*|roots)"
-    r"[\w.]*(?:pem|crt|cer|der|crt\.pem)",
+    r"https?://[\w.\-]{0,100}(?:digicert\.com|microsoft\.com|globalsign\.(?:com|net)|pki\.goog)/[\w./\-%]{0,200}?(?:DigiCertGlobalRoot\w{0,30}|BaltimoreCyberTrust\w{0,30}|Microsoft[\w%]{0,40}RSA[\w%]{0,60}|roots)"
+    r"[\w.]{0,60}(?:pem|crt|cer|der|crt\.pem)",
     re.IGNORECASE,
 )
 _TARGET = re.compile(r"(?:\s-o\s*|\s-O\s*|--output(?:-document)?[= ]|\s>\s*|\bdest[=:]\s*|-OutFile\s+)[\"']?([^\s\"';&|]+)")
-_COPY = re.compile(r"^\s*(?:RUN\s+.*?\b)?(COPY|ADD|cp|mv|install|ln)\b((?:\s+-{1,2}[\w=:.,/-]+)*)\s+(.+)$", re.IGNORECASE)
-_CERTIFICATE = re.compile(r"[\w./\-${}*~]+\.(?:pem|crt|cer|jks|p12|pfx|ca-bundle|der)\b", re.IGNORECASE)
+_COPY = re.compile(r"^\s*(?:RUN\s+.*?\b)?(COPY|ADD|cp|mv|install|ln)\b((?:\s+-[\w=:.,/-]+)*)\s+(\S.*)$", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"[\w./\-${}*~]{1,300}\.(?:pem|crt|cer|jks|p12|pfx|ca-bundle|der)\b", re.IGNORECASE)
 _OURS = re.compile(
     r"rds|aurora|postgres|pgsql|(?<![a-z])pg(?![a-z])|(?<![a-z])db(?![a-z])|database|global-bundle|\.postgresql/|cloudsql|cloud-sql",
     re.IGNORECASE,
 )
-_HOME = re.compile(r"[^\s\"':,]*\.postgresql/root\.cr[tl]\b")
+_HOME = re.compile(r"[^\s\"':,]{0,200}\.postgresql/root\.cr[tl]\b")
 _KEYTOOL = re.compile(r"\bkeytool\b.*?-(?:import|importcert|trustcacerts)\b", re.IGNORECASE)
 _SYSTEM = re.compile(r"\b(update-ca-certificates|update-ca-trust|trust\s+anchor)\b")
 _PROGRAM = re.compile(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ._finding import Harvest, Store
 from ._text import Text
 
-BLOCK = re.compile(r"-----BEGIN (TRUSTED )?CERTIFICATE-----(.{20,16000}?)-----END (TRUSTED )?CERTIFICATE-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----")
+_END = re.compile(r"-----END (?:TRUSTED )?CERTIFICATE-----")
 KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Amazon RDS"), "Amazon RDS"),
     (re.compile(r"Google Cloud SQL|Google, Inc.*Cloud SQL|Cloud SQL Server CA", re.IGNORECASE), "Google Cloud SQL"),
@@ -38,6 +39,7 @@ FOREIGN = re.compile(
     r"|haproxy|traefik|envoy|grpc|etcd|kube|docker|registry|server\.(crt|pem|cer)$|client[\w-]*\.(crt|pem)|tls\.crt$|localhost|fullchain|letsencrypt|wildcard|docdb|documentdb|proxy",
     re.IGNORECASE,
 )
+MAX_BLOCK = 16_000
 MAX_CERTIFICATES = 2000
 
 
@@ -45,21 +47,34 @@ def pasted(text: Text, path: str, harvest: Harvest, vendored: bool) -> None:
     """PEM blocks in a text: each run of blocks that stand together is one store."""
     if "BEGIN" not in text.text:
         return
-    runs: list[list[re.Match[str]]] = []
-    for match in BLOCK.finditer(text.text):
-        if runs and len(text.text[runs[-1][-1].end() : match.start()]) < 1500:
-            runs[-1].append(match)
+    runs: list[tuple[int, int]] = []
+    for number, (start, end) in enumerate(blocks(text.text)):
+        if runs and start - runs[-1][1] < 1500:
+            runs[-1] = (runs[-1][0], end)
         else:
-            runs.append([match])
-        if sum(map(len, runs)) > MAX_CERTIFICATES:
+            runs.append((start, end))
+        if number > MAX_CERTIFICATES:
             break
-    for run in runs[:50]:
-        first, _ = text.place(run[0].start())
-        last, _ = text.place(run[-1].end())
-        before = text.text[max(0, run[0].start() - 200) : run[0].start()]
+    for start, end in runs[:50]:
+        first, _ = text.place(start)
+        last, _ = text.place(end)
+        before = text.text[max(0, start - 200) : start]
         name = next(iter(re.findall(r"[\w.\-]+", before.rstrip(" \n\t'\"`|>-=:({[\\"))[-1:]), "")
-        ders = _ders(text.text[run[0].start() : run[-1].end()])
+        ders = _ders(text.text[start:end])
         harvest.stores.append(_store(path, first, last, "pem", ders, name, vendored))
+
+
+def blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Where each certificate block begins and ends; linear, however many beginnings have no end."""
+    close = -1
+    for match in _BEGIN.finditer(text):
+        if close < match.end():
+            close = text.find("-----END", match.end())
+        if close < 0:
+            return
+        end = _END.match(text, close)
+        if end is not None and 20 < close - match.end() < MAX_BLOCK and "-----BEGIN" not in text[match.end() : close]:
+            yield match.start(), end.end()
 
 
 def _der(body: str) -> bytes:
@@ -98,7 +113,7 @@ def _seen(der: bytes) -> _Seen | None:
 
 @lru_cache(maxsize=512)
 def _ders(run: str) -> tuple[bytes, ...]:
-    return tuple(_der(match[2]) for match in BLOCK.finditer(run))
+    return tuple(_der(run[run.index("-----", start + 11) + 5 : run.index("-----END", start)]) for start, end in blocks(run))
 
 
 def _store(path: str, line: int, line_end: int, form: str, ders: Sequence[bytes], name: str, vendored: bool) -> Store:

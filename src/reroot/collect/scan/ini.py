@@ -10,7 +10,7 @@ from ._reader import Page, Reader
 from ._text import Text
 
 _SECTION = re.compile(r"\s*\[([^\]\n]*)\]\s*(?:[#;].*)?$")
-_PAIR = re.compile(r"\s*([A-Za-z_*][\w .\-]*?)\s*[=:]\s*")
+_PAIR = re.compile(r"\s*([A-Za-z_*][\w.\-]*(?: [\w.\-]+){0,5})\s*+[=:]\s*")
 _UNIT = re.compile(r"\s*Environment\s*=\s*(.*)")
 _FILE = re.compile(
     r"(^|/)(\.?pg_service\.conf|pgbouncer[\w.-]*\.ini|\.?odbc(inst)?\.ini|\.?pgclirc|my_pgcli|postgresql(\.auto)?\.conf|recovery\.(conf|done)"
@@ -54,7 +54,7 @@ def read(text: Text) -> Page:
 
 def _environment(page: Page, text: str, at: int, block: int) -> None:
     """systemd's ``Environment="A=1" B=2``."""
-    for pair in re.finditer(r"""["']?([A-Za-z_]\w*)=((?:[^\s"']|\\.)*)["']?""", text):
+    for pair in re.finditer(r"""["']?(?<!\w)([A-Za-z_]\w*)=((?:[^\s"']|\\.)*)["']?""", text):
         assign(page, pair[1], pair[2], at + pair.start(2), at + pair.start(1), block)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ._interpolation import look
 from ._reader import Page, Reader
@@ -11,7 +12,7 @@ from ._text import Text
 _SERVER = re.compile(r"\b(?:CREATE|ALTER)\s+SERVER\s+(?:IF\s+NOT\s+EXISTS\s+)?(\S{1,100})", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\b(?:ADD|SET)\s+)?(\w{2,40})\s+'((?:[^']|'')*)'")
 _STRING = re.compile(r"'((?:[^']|'')*)'")
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_OPENING = re.compile(r"--|/\*")
 _CONNECTION = re.compile(r"\bCONNECTION\s+'|\bdblink\w*\s*\(|primary_conninfo|\bpostgres(?:ql)?://", re.IGNORECASE)
 
 
@@ -22,8 +23,7 @@ def claims(path: str) -> int:
 def read(text: Text) -> Page:
     page = Page(text, language="sql")
     body = text.text
-    for comment in _COMMENT.finditer(body):
-        page.prose.append(comment.span())
+    page.prose.extend(comments(body))
     for match in _SERVER.finditer(body):
         if any(a <= match.start() < b for a, b in page.prose):
             continue
@@ -41,6 +41,18 @@ def read(text: Text) -> Page:
         if string:
             _add(page, place[0].split()[0].strip("'( "), string[1], string.start(1), place.start(), 0)
     return page
+
+
+def comments(body: str) -> Iterator[tuple[int, int]]:
+    """Line and block comments; one that is never closed goes on to the end."""
+    at = 0
+    while True:
+        found = _OPENING.search(body, at)
+        if found is None:
+            return
+        end = body.find("\n" if found[0] == "--" else "*/", found.end())
+        at = len(body) if end < 0 else end + 1
+        yield found.start(), at
 
 
 def _add(page: Page, name: str, value: str, at: int, key_at: int, block: int) -> None:

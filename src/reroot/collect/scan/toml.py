@@ -9,7 +9,7 @@ from ._lines import assign, lines
 from ._reader import Page, Reader
 from ._text import Text
 
-_TABLE = re.compile(r"\s*\[\[?\s*([^\]\n]+?)\s*\]\]?\s*(?:#.*)?$")
+_TABLE = re.compile(r"\s*\[\[?([^\]\n]+)\]\]?\s*+(?:#.*)?$")
 _PAIR = re.compile(r"""\s*((?:[\w\-]+|"[^"\n]*"|'[^'\n]*')(?:\s*\.\s*(?:[\w\-]+|"[^"\n]*"|'[^'\n]*'))*)\s*=\s*""")
 
 
@@ -34,7 +34,7 @@ def read(text: Text) -> Page:
             continue
         table = _TABLE.match(line)
         if table:
-            block = page.block(table[1].replace('"', ""), kind="section", start=at)
+            block = page.block(table[1].strip().replace('"', ""), kind="section", start=at)
             continue
         match = _PAIR.match(line)
         if not match:

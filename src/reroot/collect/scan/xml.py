@@ -9,7 +9,7 @@ from ._interpolation import look
 from ._reader import MAX_DEPTH, Page, Reader, Unreadable
 from ._text import Text
 
-_ATTRIBUTE = re.compile(r"""([\w:.\-]+)\s*=\s*("([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:.\-])([\w:.\-]+)\s*=\s*("([^"]*)"|'([^']*)')""")
 
 
 def claims(path: str) -> int:

@@ -20,7 +20,7 @@ from ._text import Text
 
 MAX_EVENTS = 400_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{\{.*?\}\}|\{\#.*?\#\}", re.DOTALL)
+_HOLE = re.compile(r"\{\{[^{}]*\}\}|\{%[^%]*%\}|<%[^%]*%>|\{\#[^#]*\#\}")
 _ALONE = re.compile(r"^[ \t]*(?:-[ \t]+)?(?:\{\{[^\n]*\}\}|\{%[^\n]*%\}|<%(?!=)[^\n]*%>)[ \t]*$", re.MULTILINE)
 _ITEM = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 _FILE_KEY = re.compile(
