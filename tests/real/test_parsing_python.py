@@ -199,7 +199,7 @@ URL_PIECES = [
 
 
 def urls(shuffles: int) -> list[str]:
-    return URLS + shuffled(shuffles, tuple(f"{d}://" for d in DIALECTS) + ("postgresql:///db?", "postgresql+asyncpg:///db?host=h&"), URL_PIECES)
+    return URLS + shuffled(shuffles, (*(f"{d}://" for d in DIALECTS), "postgresql:///db?", "postgresql+asyncpg:///db?host=h&"), URL_PIECES)
 
 
 def our_url(version: str, text: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def translate(given: Given) -> _wrapped.Beneath | None:
 DRIVER = _wrapped.wrapper(
     name="dbeaver",
     title="DBeaver",
-    source="dbeaver PostgreDataSource.java initServerSSL(); source only",
+    source="https://dbeaver.com/docs/dbeaver/SSL-Configuration/; PostgreDataSource.java initServerSSL(), source only",
     versions="21 and later, over pgJDBC",
     proven=(),
     translate=translate,

@@ -36,7 +36,7 @@ def translate(given: Given) -> _wrapped.Beneath | None:
 DRIVER = _wrapped.wrapper(
     name="grafana",
     title="Grafana",
-    source="grafana pkg/tsdb/grafana-postgresql-datasource/tls, pkg/services/sqlstore; source only",
+    source="https://grafana.com/docs/grafana/latest/datasources/postgres/; pkg/tsdb/grafana-postgresql-datasource/tls, source only",
     versions="9 to 12, over lib/pq",
     proven=(),
     translate=translate,

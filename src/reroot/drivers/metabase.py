@@ -33,7 +33,7 @@ def translate(given: Given) -> _wrapped.Beneath | None:
 DRIVER = _wrapped.wrapper(
     name="metabase",
     title="Metabase",
-    source="metabase src/metabase/driver/postgres.clj ssl-params; source only",
+    source="https://www.metabase.com/docs/latest/databases/connections/postgresql; driver/postgres.clj ssl-params, source only",
     versions="0.41 and later, over pgJDBC",
     proven=(),
     translate=translate,

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 QUESTION = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 SECONDS = 20
 
@@ -22,16 +21,12 @@ SECONDS = 20
 def libpq_runtime():
     import psycopg
 
-    found = subprocess.run(
-        [sys.executable, "-c", "import psycopg, sys; sys.path.insert(0, %r); import json, re, os, ctypes\n%s" % (HERE, OPENSSL)],
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
+    program = "import ctypes, os, psycopg\n" + OPENSSL
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip()
     number = psycopg.pq.version()
     return {"libpq": f"{number // 10000}.{number % 10000}", "openssl": found, "psycopg": psycopg.__version__}
 
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 OPENSSL = """
 psycopg.pq.version()
 paths = {"/" + l.rstrip().partition("/")[2] for l in open("/proc/self/maps") if "/" in l}
