@@ -162,6 +162,9 @@ def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:
 BEGUN = re.compile(rb"([^-\r\n]*)-----(?: |(\r\n|\n)|(\r)([^\n]))")
 
 
+CUT_FOOTER = re.compile(rb"-{1,4}|-{5}[^-]*-{0,4}")
+
+
 def _armoured_25(content: bytes, at: int) -> tuple[bytes, int] | None:
     """jdk sun/security/util/Pem.java readPEM since 25: five hyphens anywhere begin a block, and the end of file ends quietly."""
     opening = content.find(b"-----", at)
@@ -183,7 +186,7 @@ def _armoured_25(content: bytes, at: int) -> tuple[bytes, int] | None:
     text = (begun[4] or b"") + content[begun.end() : dash].translate(None, b"\t\n\r ")
     closing = re.compile(rb"-{5}([^-]*)-{5}").match(content, dash)
     if closing is None:
-        if len(content) - dash < 5 or b"-----" not in content[dash + 5 :]:
+        if CUT_FOOTER.fullmatch(content, dash):
             return None
         raise NotLoaded("Incomplete footer")
     after = closing.end()
