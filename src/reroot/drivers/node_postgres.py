@@ -20,7 +20,7 @@ from ._driver import Driver, numbered
 from ._libpq import text_of
 from ._pgconnectionstring import UNDECIDED, Config
 
-SOURCE = "node-postgres packages/pg/lib/{connection-parameters,connection}.js, packages/pg-connection-string/index.js; run with pg 8.23"
+SOURCE = "node-postgres packages/pg/lib/{connection-parameters,connection}.js, packages/pg-connection-string/index.js; run with pg 8.3 to 8.23"
 
 FIRST, LAST = (8, 3), (8, 24)
 """Versions of pg with rules: FIRST up to, but not including, LAST."""
@@ -182,7 +182,7 @@ DRIVER = Driver(
     title="node-postgres (pg)",
     source="https://node-postgres.com/features/ssl",
     versions="8.3 to 8.23 with pg-connection-string 2.3 to 2.14",
-    proven=("8.23",),
+    proven=("8.3", "8.4", "8.11", "8.16", "8.22", "8.23"),
     possible=possible,
     read=_read,
     policy=_policy_of,

@@ -230,7 +230,7 @@ def _roots(given: Given, settings: Settings, version: tuple[int, ...]) -> RootSo
             path, origin = default, RootsFrom.DEFAULT_FILE
     if not path:
         return system
-    own = RootSource(origin, path, "rust-native-tls" if version < SIX else "python")  # to 5 the first certificate only
+    own = RootSource(origin, path, "rust-native-tls" if version < SIX else "dotnet")  # to 5 the first certificate only
     return own if version >= TEN else replace(own, adds=True, default=system)
 
 

@@ -85,6 +85,9 @@ def read(given: Given) -> Settings:
     if url.scheme not in ("postgres", "postgresql"):
         raise SettingsError("the URL must start with the protocol `postgresql://` or `postgres://`", hint="`prisma+postgres://` is a proxy")
     values = {name: _go.setting(name, value, "dsn") for name, value in url.query}
+    # An odd sslmode is passed over: what an earlier one said stays.
+    modes = [value for name, value in url.query if name == "sslmode" and value in MODES]
+    values |= {"sslmode": _go.setting("sslmode", modes[-1], "dsn")} if modes else {}
     values |= {name: _go.setting(name, value, "option") for name, value in from_options(given.options) if name != "url"}
     for name in NUMBERS:
         if name in values and not values[name].text.isdecimal():
