@@ -24,10 +24,9 @@ def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
         return open_archive(path, fd, vendored)
     if head.startswith(b"SQLite format 3\0") and PGADMIN.search(path):
         return servers(path, f"/proc/self/fd/{fd}")
-    if head[:4] in JAVA or (head[:2] == b"\x30\x82" or head[:2] == b"\x30\x80"):
-        if os.fstat(fd).st_size <= MAX_BYTES:
-            os.lseek(fd, 0, os.SEEK_SET)
-            harvest = Harvest()
-            key_store(path, os.read(fd, MAX_BYTES), harvest, vendored)
-            return harvest
+    if (head[:4] in JAVA or (head[:2] == b"\x30\x82" or head[:2] == b"\x30\x80")) and os.fstat(fd).st_size <= MAX_BYTES:
+        os.lseek(fd, 0, os.SEEK_SET)
+        harvest = Harvest()
+        key_store(path, os.read(fd, MAX_BYTES), harvest, vendored)
+        return harvest
     return None

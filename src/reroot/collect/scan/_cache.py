@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ... import __version__
-from ._finding import Harvest
+from ._finding import Harvest, packed, unpacked
 
 
 @dataclass(slots=True)
@@ -25,10 +25,6 @@ class Cached:
     version: str = ""
     signatures: dict[str, int] = field(default_factory=dict)
     found: dict[str, Harvest] = field(default_factory=dict)
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Cached).decode
 
 
 class Cache:
@@ -43,7 +39,7 @@ class Cache:
 
     def _load(self) -> Cached:
         try:
-            cached = _decode(self.file.read_bytes())
+            cached = unpacked(self.file.read_bytes(), Cached)
         except (OSError, msgspec.DecodeError, ValueError):
             return Cached(self.version)
         return cached if cached.version == self.version else Cached(self.version)
@@ -52,7 +48,7 @@ class Cache:
         """Keep what this scan found; a cache that cannot be written is no error."""
         if signatures == self.cached.signatures:
             return
-        data = _encode(Cached(self.version, signatures, found))
+        data = packed(Cached(self.version, signatures, found))
         temporary = self.file.with_suffix(f".{os.getpid()}")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

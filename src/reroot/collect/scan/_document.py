@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...reports import Document
-from ._finding import Finding
+from ._finding import Finding, printable
 from ._scan import Scan
 
 MARKS = {"error": "✕", "warning": "▲", "note": "·"}
@@ -18,7 +18,7 @@ def document(scan: Scan, targets: Sequence[str]) -> Document:
         "incomplete": [{"path": limit.path, "why": limit.why} for limit in scan.incomplete],
         "counts": scan.counts(),
     }
-    return Document("scan", data, lambda: _text(scan, targets))
+    return Document("scan", printable(data), lambda: _text(scan, targets))
 
 
 def as_json(finding: Finding) -> dict[str, object]:

@@ -172,9 +172,7 @@ def _open_end(rest: str, query: str | None) -> bool:
     if hole is None:
         return False
     before = rest[: hole.start()]
-    if before.endswith(("/", "@", ":")):
-        return False
-    return True
+    return not before.endswith(("/", "@", ":"))
 
 
 def _cut(rest: str) -> tuple[str, str | None]:
@@ -227,7 +225,7 @@ def _words(text: str) -> Dsn | None:
         if "dbname" in keys and "host" in keys and not re.match(r"\w+:", text.lstrip()):
             return Dsn("pdo", "", options[0].key_start, options[-1].end, host, options)
         return None
-    options = [o for o in _pairs(_KEYWORD, text, 0, len(text))]
+    options = _pairs(_KEYWORD, text, 0, len(text))
     for option in options:
         option.name = option.name.rpartition(" ")[2]
     keys = {o.name for o in options}

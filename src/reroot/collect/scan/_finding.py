@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -128,5 +129,31 @@ class Harvest:
         )
 
 
-encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(dict[str, Harvest]).decode
+Thing = TypeVar("Thing")
+
+
+def printable(value: Any) -> Any:
+    """*value* with each lone surrogate in its strings (bytes that were no UTF-8) as a visible escape."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {printable(k): printable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [printable(v) for v in value]
+    return value
+
+
+def packed(thing: object) -> bytes:
+    """*thing* for a pipe or a cache."""
+    try:
+        return _pack(thing)
+    except UnicodeEncodeError:
+        return _pack(printable(msgspec.to_builtins(thing, str_keys=False)))
+
+
+def unpacked(data: bytes, kind: type[Thing]) -> Thing:
+    """What ``packed`` made; ``msgspec.DecodeError`` when it is damaged."""
+    return msgspec.msgpack.decode(data, type=kind)
+
+
+_pack = msgspec.msgpack.Encoder().encode

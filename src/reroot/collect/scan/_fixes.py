@@ -27,6 +27,9 @@ WEAK = frozenset({"require", "prefer", "allow", "no-verify"})
 SPELLINGS = {"npgsql": "VerifyFull"}
 
 
+STORE = re.compile(r"\.(pem|crt|cer|ca-bundle)$")
+
+
 @dataclass(frozen=True, slots=True)
 class Splice:
     """Characters of a file to be replaced."""
@@ -101,7 +104,7 @@ def _add_roots(patch: Patch, findings: Iterable[Finding], roots: Sequence[Certif
     from ... import truststores
     from ...truststores import Change
 
-    store = next((f for f in findings if f.kind == "trust-store-file" and f.line == 1), None)
+    store = next((f for f in findings if f.kind == "trust-store-file" and (f.line == 1 or STORE.search(f.path))), None)
     if store is None:
         return
     try:

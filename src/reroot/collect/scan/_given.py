@@ -19,8 +19,34 @@ NODE_OPTIONS = frozenset(
     {"ssl", "dialectOptions", "connection", "extra", "connectionString", "sslmode", "pool", "dialect_options", "options"}
 )
 OWN = frozenset(
-    "sslmode sslrootcert sslcert sslkey sslcrl sslnegotiation ssl sslfactory sslfactoryarg sslhostnameverifier requiressl service gssencmode channel_binding"
-    " ssl_context sslaccept ssl_min_protocol_version sslsni uselibpqcompat server_tls_sslmode server_tls_ca_file ssl_opts ssl_mode ssl_root_cert cacertfile verify".split()
+    [
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+        "sslkey",
+        "sslcrl",
+        "sslnegotiation",
+        "ssl",
+        "sslfactory",
+        "sslfactoryarg",
+        "sslhostnameverifier",
+        "requiressl",
+        "service",
+        "gssencmode",
+        "channel_binding",
+        "ssl_context",
+        "sslaccept",
+        "ssl_min_protocol_version",
+        "sslsni",
+        "uselibpqcompat",
+        "server_tls_sslmode",
+        "server_tls_ca_file",
+        "ssl_opts",
+        "ssl_mode",
+        "ssl_root_cert",
+        "cacertfile",
+        "verify",
+    ]
 )
 
 

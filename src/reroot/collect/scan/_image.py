@@ -13,7 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -36,10 +36,19 @@ class _Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.tar = None if path.is_dir() else tarfile.open(path, "r:")
-        self.members = (
-            {} if self.tar is None else {posixpath.normpath(m.name): m for m in self.tar if m.isreg() or m.issym() or m.islnk()}
-        )
+        self.tar = None if path.is_dir() else tarfile.open(path, "r:")  # noqa: SIM115 - closed by close()
+        self.members: dict[str, tarfile.TarInfo] = {}
+        try:
+            for member in self.tar or ():
+                if member.isreg() or member.issym() or member.islnk():
+                    self.members[posixpath.normpath(member.name)] = member
+        except (OSError, tarfile.TarError, EOFError):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self.tar is not None:
+            self.tar.close()
 
     def has(self, name: str) -> bool:
         return (self.path / name).is_file() if self.tar is None else posixpath.normpath(name) in self.members
@@ -86,14 +95,14 @@ def image(path: Path) -> tuple[dict[str, Harvest], int, int]:
     harvests: dict[str, Harvest] = {}
     files = size = 0
     try:
-        source = _Source(path)
-        for config, layers in _images(source):
-            _configuration(source, config, harvests)
-            gone: set[str] = set()
-            opaque: set[str] = set()
-            for layer in reversed(layers):
-                more, amount = _layer(source, layer, harvests, gone, opaque)
-                files, size = files + more, size + amount
+        with closing(_Source(path)) as source:
+            for config, layers in _images(source):
+                _configuration(source, config, harvests)
+                gone: set[str] = set()
+                opaque: set[str] = set()
+                for layer in reversed(layers):
+                    more, amount = _layer(source, layer, harvests, gone, opaque)
+                    files, size = files + more, size + amount
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
         harvests.setdefault("", Harvest()).limits.append(
             Limit(str(path), f"is no image that could be read in full ({type(error).__name__})")

@@ -51,7 +51,7 @@ def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: l
     cdk = _CDK.search(value)
     literal = bool(IDENTIFIER.match(value)) or (cdk is not None)
     if not literal and (
-        entry.plain and value not in ("", "null") or word in ("certificateidentifier", "cacertificate") or value == "null"
+        (entry.plain and value not in ("", "null")) or word in ("certificateidentifier", "cacertificate") or value == "null"
     ):
         return
     if not literal and not entry.refers and value:
@@ -65,7 +65,7 @@ def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: l
     rule = "RR506" if any("aws_rds_certificate" in label for label in labels) else "RR501" if literal else "RR502"
     finding = _finding(page, path, entry, labels, rule)
     finding.roots = cdk[0] if cdk else value or None
-    finding.decidable = literal and entry.plain or cdk is not None
+    finding.decidable = (literal and entry.plain) or cdk is not None
     finding.refers = () if finding.decidable else entry.refers
     harvest.findings.append(finding)
 

@@ -18,6 +18,7 @@ from ._finding import Copied, Definition, Finding, Harvest, Store
 from ._names import squeezed
 
 MAX_JOINED = 5
+_CERTIFICATES = re.compile(r"\.(pem|crt|cer|ca-bundle)$")
 LANGUAGE_OF = {
     ".py": {"psycopg2", "psycopg", "asyncpg", "pg8000"},
     ".js": {"node-postgres", "postgres-js", "prisma"},
@@ -39,7 +40,9 @@ def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = 
         for definition in harvest.definitions:
             definitions[squeezed(definition.name.rpartition(".")[2])].append(definition)
     copies = [c for h in harvests.values() for c in h.copies]
-    stores = {s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem"}
+    stores = {
+        s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem" or _CERTIFICATES.search(s.path)
+    }
     _name_drivers(findings, harvests)
     for finding in findings:
         if finding.refers:
@@ -188,10 +191,8 @@ def _store_of(
     found = by_name.get(name, [])
     return (
         found[0]
-        if len(found) == 1
-        and name not in ("ca.pem", "ca.crt", "root.crt", "cert.pem", "server.crt")
-        or len(found) == 1
-        and len(stores) < 3
+        if (len(found) == 1 and name not in ("ca.pem", "ca.crt", "root.crt", "cert.pem", "server.crt"))
+        or (len(found) == 1 and len(stores) < 3)
         else None
     )
 

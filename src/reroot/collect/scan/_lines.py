@@ -28,7 +28,7 @@ def assign(page: Page, name: str, raw: str, at: int, key_at: int, block: int, *,
     if value[:1] in QUOTES and value.find(value[0], 1) > 0:
         close = value.rfind(value[0])
         rest = value[close + 1 :].strip()
-        if rest and not rest.startswith(tuple(comments) + (";", ",")):
+        if rest and not rest.startswith((*comments, ";", ",")):
             close = value.find(value[0], 1)
         value, at = value[1:close], at + 1
     else:

@@ -108,13 +108,86 @@ def stem(name: str) -> str:
     return (head + dot + word).lower()
 
 
-_OUR_STEMS = tuple(
-    "postgres postgis psycopg asyncpg pg8000 npgsql pgjdbc libpq pgbouncer pgpool pgadmin pgx psql pgsql timescale cockroach redshift supabase neon.tech"
-    " rds.force_ssl pg_ pg. pgconn pgssl pghost pgservice pgclient pgprop pgsimple ecto 'pg' \"pg\" /pg".split()
+_OUR_STEMS = (
+    "postgres",
+    "postgis",
+    "psycopg",
+    "asyncpg",
+    "pg8000",
+    "npgsql",
+    "pgjdbc",
+    "libpq",
+    "pgbouncer",
+    "pgpool",
+    "pgadmin",
+    "pgx",
+    "psql",
+    "pgsql",
+    "timescale",
+    "cockroach",
+    "redshift",
+    "supabase",
+    "neon.tech",
+    "rds.force_ssl",
+    "pg_",
+    "pg.",
+    "pgconn",
+    "pgssl",
+    "pghost",
+    "pgservice",
+    "pgclient",
+    "pgprop",
+    "pgsimple",
+    "ecto",
+    "'pg'",
+    '"pg"',
+    "/pg",
 )
-_THEIR_STEMS = tuple(
-    "redis mysql maria kafka mongo elastic opensearch ldap smtp rabbit amqp clickhouse cassandra mssql sqlserver sql_server sqlsrv oracle nginx saml oauth oidc jwt grpc"
-    " memcache valkey mqtt etcd imap pop3 celery_broker broker sidekiq zookeeper docdb documentdb dynamo couch neo4j influx webhook ingress apns firebase".split()
+_THEIR_STEMS = (
+    "redis",
+    "mysql",
+    "maria",
+    "kafka",
+    "mongo",
+    "elastic",
+    "opensearch",
+    "ldap",
+    "smtp",
+    "rabbit",
+    "amqp",
+    "clickhouse",
+    "cassandra",
+    "mssql",
+    "sqlserver",
+    "sql_server",
+    "sqlsrv",
+    "oracle",
+    "nginx",
+    "saml",
+    "oauth",
+    "oidc",
+    "jwt",
+    "grpc",
+    "memcache",
+    "valkey",
+    "mqtt",
+    "etcd",
+    "imap",
+    "pop3",
+    "celery_broker",
+    "broker",
+    "sidekiq",
+    "zookeeper",
+    "docdb",
+    "documentdb",
+    "dynamo",
+    "couch",
+    "neo4j",
+    "influx",
+    "webhook",
+    "ingress",
+    "apns",
+    "firebase",
 )
 
 
@@ -136,8 +209,32 @@ def leaning(text: str) -> int:
 
 
 OWN_SWITCHES = frozenset(
-    "ssl tls usessl sslrequire requiressl rejectunauthorized trustservercertificate trustall insecureskipverify sslaccept verifymode checkhostname"
-    " sslenabled enablessl verify sslverify pgssl dangeracceptinvalidcerts acceptinvalidcerts sslmode nodetlsrejectunauthorized require sslcontext pgrequiressl".split()
+    [
+        "ssl",
+        "tls",
+        "usessl",
+        "sslrequire",
+        "requiressl",
+        "rejectunauthorized",
+        "trustservercertificate",
+        "trustall",
+        "insecureskipverify",
+        "sslaccept",
+        "verifymode",
+        "checkhostname",
+        "sslenabled",
+        "enablessl",
+        "verify",
+        "sslverify",
+        "pgssl",
+        "dangeracceptinvalidcerts",
+        "acceptinvalidcerts",
+        "sslmode",
+        "nodetlsrejectunauthorized",
+        "require",
+        "sslcontext",
+        "pgrequiressl",
+    ]
 )
 
 

@@ -8,6 +8,7 @@ standard library; all three give the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 
 CERTIFICATE_WORDS = (
@@ -150,10 +151,8 @@ def _hyperscan(words: tuple[str, ...]) -> Find:
 
     def find(buffer: memoryview) -> bool:
         hit.clear()
-        try:
+        with suppress(hyperscan.ScanTerminated):
             scan(buffer, match_event_handler=stop)  # type: ignore[type-var]
-        except hyperscan.ScanTerminated:
-            pass
         return bool(hit)
 
     return find

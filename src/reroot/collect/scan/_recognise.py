@@ -151,7 +151,7 @@ def _merged(groups: dict[tuple[int, str], Group]) -> dict[tuple[int, str], Group
     by_block: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for key in groups:
         by_block[key[0]].append(key)
-    for block, keys in by_block.items():
+    for keys in by_block.values():
         strings = [k for k in keys if groups[k].dsns and not groups[k].by_role]
         options = [k for k in keys if groups[k].by_role and not groups[k].dsns]
         if (

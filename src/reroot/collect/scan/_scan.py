@@ -22,7 +22,6 @@ from ._look import look
 from ._walk import Walk
 from ._workers import run
 
-
 if TYPE_CHECKING:
     from ...pki.certificate import Certificate
 

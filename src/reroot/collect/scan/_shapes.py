@@ -56,8 +56,8 @@ def settle(page: Page) -> None:
                 value.default,
             )
         )
-        value.name = "" if value.plain else value.name
-        value.value = "" if value.plain else value.value
+        if value.plain:
+            value.name, value.value, value.exact = "", "", False
 
 
 def _environment(page: Page, block: int) -> int:

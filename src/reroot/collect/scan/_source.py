@@ -39,13 +39,53 @@ ANCHOR = re.compile(
 )
 COMMENTS = frozenset({"comment", "line_comment", "block_comment", "multiline_comment"})
 BODIES = frozenset(
-    "program module source_file block statement_block class_body declaration_list compilation_unit body_statement compound_statement"
-    " constructor_body function_body class_declaration_list statements then do_block block_body switch_body namespace_declaration"
-    " file_scoped_namespace_declaration global_statement interface_body enum_body object_body source".split()
+    [
+        "program",
+        "module",
+        "source_file",
+        "block",
+        "statement_block",
+        "class_body",
+        "declaration_list",
+        "compilation_unit",
+        "body_statement",
+        "compound_statement",
+        "constructor_body",
+        "function_body",
+        "class_declaration_list",
+        "statements",
+        "then",
+        "do_block",
+        "block_body",
+        "switch_body",
+        "namespace_declaration",
+        "file_scoped_namespace_declaration",
+        "global_statement",
+        "interface_body",
+        "enum_body",
+        "object_body",
+        "source",
+    ]
 )
 SCOPES = frozenset(
-    "function_definition function_declaration method_definition method_declaration function_item method arrow_function function_expression"
-    " class_definition class_declaration constructor_declaration singleton_method func_literal class impl_item object_declaration".split()
+    [
+        "function_definition",
+        "function_declaration",
+        "method_definition",
+        "method_declaration",
+        "function_item",
+        "method",
+        "arrow_function",
+        "function_expression",
+        "class_definition",
+        "class_declaration",
+        "constructor_declaration",
+        "singleton_method",
+        "func_literal",
+        "class",
+        "impl_item",
+        "object_declaration",
+    ]
 )
 PAIRS: dict[str, tuple[str, str]] = {
     "pair": ("key", "value"),
@@ -91,11 +131,31 @@ CALLS: dict[str, tuple[str, str]] = {
     "implicit_object_creation_expression": ("", "arguments"),
 }
 CHOICES = frozenset(
-    "ternary_expression conditional_expression binary_expression logical_expression boolean_operator if_expression elvis_expression".split()
+    [
+        "ternary_expression",
+        "conditional_expression",
+        "binary_expression",
+        "logical_expression",
+        "boolean_operator",
+        "if_expression",
+        "elvis_expression",
+    ]
 )
 OBJECTS = frozenset(
-    "object dictionary hash composite_literal literal_value array_creation_expression initializer_expression struct_expression list array"
-    " anonymous_object_creation_expression collection_expression".split()
+    [
+        "object",
+        "dictionary",
+        "hash",
+        "composite_literal",
+        "literal_value",
+        "array_creation_expression",
+        "initializer_expression",
+        "struct_expression",
+        "list",
+        "array",
+        "anonymous_object_creation_expression",
+        "collection_expression",
+    ]
 )
 
 
@@ -181,11 +241,7 @@ def read(text: Text, language: Language) -> Page:
         _plainly(page, spots)
         return page
     data = text.text.encode("utf-8", "replace")
-    offset: Callable[[int], int] = int
-    if len(data) != len(text.text):
-        offset = _Offsets(text.text).character
-    else:
-        offset = int
+    offset: Callable[[int], int] = int if len(data) == len(text.text) else _Offsets(text.text).character
     back = _Offsets(text.text).byte if len(data) != len(text.text) else int
     tree = parser.parse(data)
     reading = _Reading(page, data, offset, language)
@@ -337,7 +393,12 @@ class _Reading:
             inside = self.page.block(label, block, "object", at)
             return [(child, inside) for child in value.named_children]
         branches = [child for child in value.named_children if child.type in OBJECTS]
-        if branches or value.type in CALLS and not self.values.is_simple(value) or "lambda" in value.type or value.type in SCOPES:
+        if (
+            branches
+            or (value.type in CALLS and not self.values.is_simple(value))
+            or "lambda" in value.type
+            or value.type in SCOPES
+        ):
             inside = self.page.block(label, block, "object", at)
             if branches and value.type in CHOICES:
                 self.values.add(self.page, label, self.values.of(value), at, block)

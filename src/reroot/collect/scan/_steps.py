@@ -188,9 +188,8 @@ def _command(page: Page, path: str, harvest: Harvest, at: int, command: str, our
         (system := _SYSTEM.search(command))
         and re.search(r"rds|postgres|aurora|(?<![a-z])db[-_]?(root|ca)|pg[-_]?(root|ca)", page.text.text, re.IGNORECASE)
         and not _PACKAGE.match(command)
-    ):
-        if not re.search(r"\b(apt|apk|yum|install)\b[^;&|]*" + system[1], command):
-            _add(page, path, harvest, at + system.start(), at + system.end(), "trust-store-reference", "RR213", None, inside=True)
+    ) and not re.search(r"\b(apt|apk|yum|install)\b[^;&|]*" + system[1], command):
+        _add(page, path, harvest, at + system.start(), at + system.end(), "trust-store-reference", "RR213", None, inside=True)
     copy = _COPY.match(command)
     if copy:
         _copied(page, path, harvest, at, command, copy, ours)

@@ -165,10 +165,8 @@ def is_ours(store: Store) -> bool:
     if not store.count and store.form == "pem":
         return False
     words = f"{store.path} {store.name}"
-    if (
-        FOREIGN.search(words.rpartition("/")[2] if "/" in words else words)
-        or FOREIGN.search(store.path)
-        and not re.search(r"rds|postgres|pgsql", words, re.IGNORECASE)
+    if FOREIGN.search(words.rpartition("/")[2] if "/" in words else words) or (
+        FOREIGN.search(store.path) and not re.search(r"rds|postgres|pgsql", words, re.IGNORECASE)
     ):
         return False
     return bool(NAMED.search(words)) and (store.roots > 0 or not store.count or store.intermediates > 0 or "root" in words)

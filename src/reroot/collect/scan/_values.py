@@ -11,9 +11,25 @@ from ._interpolation import look
 from ._reader import Page
 
 STRINGS = frozenset(
-    "string string_literal interpreted_string_literal raw_string_literal template_string encapsed_string verbatim_string_literal"
-    " interpolated_string_expression line_string_literal multi_line_string_literal raw_string_literal_expression heredoc heredoc_body string_value"
-    " multiline_string_literal concatenated_string text_block".split()
+    [
+        "string",
+        "string_literal",
+        "interpreted_string_literal",
+        "raw_string_literal",
+        "template_string",
+        "encapsed_string",
+        "verbatim_string_literal",
+        "interpolated_string_expression",
+        "line_string_literal",
+        "multi_line_string_literal",
+        "raw_string_literal_expression",
+        "heredoc",
+        "heredoc_body",
+        "string_value",
+        "multiline_string_literal",
+        "concatenated_string",
+        "text_block",
+    ]
 )
 ENV = re.compile(
     r"""(?:process\.env(?:\.|\[["'`])|Deno\.env\.get\(["'`]|import\.meta\.env\.|os\.environ(?:\.get)?[\[(]["']|os\.getenv\(["']|getenv\(["']|ENV(?:\.fetch\(|\[)["']

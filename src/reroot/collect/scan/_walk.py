@@ -60,11 +60,9 @@ class Walk:
                 continue
             with entries:
                 found = list(entries)
-            names = {e.name for e in found} if self.gitignore else ()
-            if self.gitignore and (".gitignore" in names or ".rerootignore" in names):
+            names = {e.name for e in found}
+            if ".rerootignore" in names or (self.gitignore and ".gitignore" in names):
                 specs = rules.extend(specs, folder, names)
-            elif ".rerootignore" in names:
-                specs = rules.extend(specs, folder, {".rerootignore"})
             base = folder + "/" if folder else ""
             for entry in found:
                 name = entry.name
@@ -76,7 +74,7 @@ class Walk:
                     elif specs and name not in VENDORED and rules.says(specs, base + name + "/"):
                         self.ignored += 1
                     else:
-                        stack.append((base + name, depth + 1, specs))
+                        stack.append((base + name, depth + 1, () if name in VENDORED else specs))
                 elif entry.is_file(follow_symlinks=False):
                     if specs and not KEPT.search(name) and rules.says(specs, base + name):
                         self.ignored += 1

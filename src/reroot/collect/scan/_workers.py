@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ._finding import Harvest, Limit
+from ._finding import Harvest, Limit, packed, unpacked
 from ._look import MAX_BYTES, look
 from ._needles import CERTIFICATE_WORDS, WORDS, finder
 from ._walk import is_vendored
@@ -52,10 +52,6 @@ class Batch:
     size: int = 0
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Batch).decode
-
-
 def signature(stat: os.stat_result) -> int:
     """A number that changes when a file does."""
     return hash((stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns)) & 0x7FFFFFFFFFFFFFFF
@@ -93,7 +89,7 @@ def _collect(pid: int, answer: int) -> Batch:
         data = pipe.read()
     _, status = os.waitpid(pid, 0)
     try:
-        return _decode(data)
+        return unpacked(data, Batch)
     except msgspec.DecodeError:
         signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         lost = Harvest(limits=[Limit(".", f"a worker ended early (signal {signal}): its files were not looked at")])
@@ -116,7 +112,7 @@ def _child(
         os.close(answer_out)
         batch = _work(root, paths, _taken(queue_out, len(paths)), known)
         with os.fdopen(answer_in, "wb") as pipe:
-            pipe.write(_encode(batch))
+            pipe.write(packed(batch))
         code = 0
     finally:
         os._exit(code)

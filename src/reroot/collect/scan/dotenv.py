@@ -10,7 +10,7 @@ from ._text import Text
 
 _NAME = re.compile(r"(?:\s*|- )(?:export\s+|set\s+|SetEnv\s+|Environment=\"?)?([A-Za-z_][\w.\-]*)\s*[=:]", re.IGNORECASE)
 _FILE = re.compile(
-    r"(^|/)(\.?env(\.[\w.-]+)?|[\w.-]*\.env(\.[\w-]+)?|\.envrc|env\.(example|sample|template)|[\w.-]+\.environment|dotenv[\w.-]*)$"
+    r"(^|/)(\.?env(\.[\w.-]+)?|[^/]*\.env(\.[\w-]+)?|\.envrc|env\.(example|sample|template)|[^/]+\.environment|dotenv[\w.-]*|[^/]+\.env\.(j2|tpl|erb))$"
 )
 
 

@@ -1,0 +1,102 @@
+"""The command: exit codes, outputs, fixes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from reroot.cli import reroot
+from reroot.cli.scan import COMMAND
+
+VERIFIES = "PGSSLMODE=verify-full\nPGSSLROOTCERT=/x.pem\n"
+
+
+def run(*words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(COMMAND, [*words, "--no-cache"], input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "code"),
+    [
+        (VERIFIES, (), 1),
+        (VERIFIES, ("--exit-zero",), 0),
+        (VERIFIES, ("--fail-on", "plaintext"), 0),
+        ("PGSSLMODE=disable\n", (), 0),
+        ("PGSSLMODE=disable\n", ("--fail-on", "plaintext"), 1),
+        ("PGSSLMODE=require\n", ("--fail-on", "not-verifying"), 1),
+        ("PGSSLMODE=$M\n", (), 1),
+        ("X=1\n", (), 0),
+    ],
+)
+def test_the_exit_code_says_whether_something_stands_in_the_way(
+    body: str, options: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.env").write_text(body)
+    assert run(str(tmp_path), *options).exit_code == code
+
+
+def test_what_could_not_be_read_makes_the_scan_incomplete(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"sslmode": ' + "[" * 500)
+    assert run(str(tmp_path)).exit_code == 4
+    assert run(str(tmp_path), "--allow-incomplete").exit_code == 0
+
+
+def test_the_json_keeps_its_contract(tmp_path: Path) -> None:
+    (tmp_path / "prod.env").write_text(VERIFIES)
+    answer = json.loads(run(str(tmp_path), "--json").stdout)
+    assert answer["schema"] == "reroot/scan/1"
+    assert answer.keys() >= {"findings", "incomplete", "counts"}
+    finding = answer["findings"][0]
+    wanted = {
+        "path": "prod.env",
+        "line": 1,
+        "line_end": 2,
+        "column": 1,
+        "kind": "setting",
+        "driver": "libpq",
+        "mode": "verify-full",
+    }
+    wanted |= {"roots": "/x.pem", "decidable": True, "environment": "prod", "rule": "RR101", "verdict": None}
+    assert wanted.items() <= finding.items()
+    assert finding["policy"] == {
+        "ask": "always",
+        "check": "chain-and-host",
+        "on_distrust": "fail",
+        "roots": {"from": "environment", "path": "/x.pem"},
+    }
+
+
+def test_standard_input_takes_what_kubectl_prints() -> None:
+    listed = {"kind": "List", "items": [{"kind": "ConfigMap", "data": {"PGSSLMODE": "verify-ca"}}]}
+    answer = json.loads(run("-", "--json", stdin=json.dumps(listed)).stdout)
+    assert [(f["path"], f["mode"]) for f in answer["findings"]] == [("stdin.json", "verify-ca")]
+
+
+def test_the_last_line_counts_and_names_the_next_command(tmp_path: Path) -> None:
+    (tmp_path / "a.env").write_text(VERIFIES)
+    assert (
+        run(str(tmp_path)).stdout.splitlines()[-1]
+        == "1 findings in 1 files: 1 errors, 0 warnings, 0 notes. next: `reroot explain RR101`"
+    )
+
+
+def test_a_diff_changes_nothing_and_a_fix_does(tmp_path: Path) -> None:
+    file = tmp_path / "a.env"
+    file.write_text("PGSSLMODE=require\nPGSSLROOTCERT=/x.pem\n")
+    shown = run(str(tmp_path), "--unsafe-fixes", "--diff")
+    assert "+PGSSLMODE=verify-full" in shown.stdout
+    assert file.read_text().startswith("PGSSLMODE=require")
+    run(str(tmp_path), "--unsafe-fixes")
+    assert file.read_text().startswith("PGSSLMODE=verify-full")
+
+
+@pytest.mark.parametrize(
+    "words", [("/nowhere/at/all",), ("--fail-on", "x", "."), ("-", "--fix"), (".", "--root", "/nowhere.pem")]
+)
+def test_bad_input_is_said_and_changes_nothing(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(reroot, ["scan", *words], input="")
+    assert result.exit_code != 0
+    assert result.exception is not None

@@ -1,0 +1,85 @@
+"""What belongs together is told together, across files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reroot.collect.scan._finding import Finding
+from reroot.collect.scan._scan import scan
+
+from ._corpus import certificate
+
+
+def found(root: Path, files: dict[str, str]) -> dict[tuple[str, int], Finding]:
+    for path, body in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(body)
+    return {(f.path, f.line): f for f in scan([str(root)], processes=1).findings}
+
+
+def test_code_that_reads_a_variable_names_the_places_that_set_it(tmp_path: Path) -> None:
+    findings = found(
+        tmp_path,
+        {
+            "app/db.py": "import psycopg2, os\npsycopg2.connect(host='h', sslmode=os.environ['DB_SSLMODE'])\n",
+            "app/docker-compose.yml": "services:\n  app:\n    environment:\n      DB_SSLMODE: verify-ca\n",
+        },
+    )
+    code = findings["app/db.py", 2]
+    assert not code.decidable
+    assert ("app/docker-compose.yml", 4, "verify-ca") in code.joined
+    assert findings["app/docker-compose.yml", 4].driver == "psycopg2"
+
+
+def test_a_root_is_followed_through_the_dockerfile_to_the_file_in_the_tree(tmp_path: Path) -> None:
+    findings = found(
+        tmp_path,
+        {
+            "svc/certs/bundle.pem": certificate("corp") + "\n",
+            "svc/Dockerfile": "FROM x\nCOPY certs/bundle.pem /etc/pki/db.pem\nENV PGSSLMODE=verify-full PGSSLROOTCERT=/etc/pki/db.pem\n",
+        },
+    )
+    assert any(path == "svc/certs/bundle.pem" for path, _, _ in findings["svc/Dockerfile", 3].joined)
+    assert findings["svc/certs/bundle.pem", 1].kind == "trust-store-file"
+
+
+def test_a_certificate_that_nobody_refers_to_and_nothing_names_is_silent(tmp_path: Path) -> None:
+    assert found(tmp_path, {"certs/partner.pem": certificate("corp") + "\n", "a.env": "PGSSLMODE=require\n"}).keys() == {
+        ("a.env", 1)
+    }
+
+
+def test_the_manifest_decides_whose_default_holds(tmp_path: Path) -> None:
+    url = "DATABASE_URL=postgres://h/d?sslmode=require\n"
+    findings = found(
+        tmp_path,
+        {
+            "js/package.json": '{"dependencies": {"pg": "8.11.3"}}',
+            "js/.env": url,
+            "py/requirements.txt": "psycopg2==2.9.9\n",
+            "py/.env": url,
+        },
+    )
+    policies = {path: (f.driver, f.policy and f.policy["check"]) for (path, _), f in findings.items()}
+    assert policies == {"js/.env": ("node-postgres", "chain-and-host"), "py/.env": ("psycopg2", "nothing")}
+
+
+def test_a_store_without_the_next_root_makes_its_readers_break(tmp_path: Path) -> None:
+    from reroot import truststores
+
+    (tmp_path / "next.pem").write_text(certificate("rds2"))
+    root = tmp_path / "tree"
+    files = {
+        "rds.pem": certificate("rds") + "\n",
+        "full.conf": "",
+        "pg_service.conf": "[a]\nhost=h\nsslmode=verify-full\nsslrootcert=rds.pem\n",
+        "b/pg_service.conf": "[a]\nhost=h\nsslmode=prefer\nsslrootcert=../rds.pem\n",
+    }
+    for path, body in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(body)
+    wanted = truststores.read((tmp_path / "next.pem").read_bytes()).certificates
+    verdicts = {
+        (f.path, f.line): f.verdict for f in scan([str(root)], processes=1, next_roots=wanted).findings if f.kind == "setting"
+    }
+    assert verdicts == {("pg_service.conf", 3): "breaks", ("b/pg_service.conf", 3): "loses-tls"}
