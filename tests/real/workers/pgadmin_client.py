@@ -29,7 +29,7 @@ FILES = {
 
 def application(folder):
     """pgAdmin's Flask application in desktop mode, its data in *folder*."""
-    package = list(find_spec("pgadmin4").submodule_search_locations)[0]
+    package = next(iter(find_spec("pgadmin4").submodule_search_locations))
     sys.path.insert(0, package)
     import config
 
