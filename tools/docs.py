@@ -27,6 +27,7 @@ MADE = "<!-- made by tools/docs.py; do not edit -->\n\n"
 
 def pages() -> Iterator[tuple[Path, str]]:
     yield REFERENCE / "cli.md", MADE + commands()
+    yield REFERENCE / "inventory.md", MADE + inventory()
     yield REFERENCE / "rules.md", MADE + rules()
     yield REFERENCE / "drivers" / "README.md", MADE + drivers()
 
@@ -52,6 +53,15 @@ def _command(command: click.Command, name: str, level: str) -> Iterator[str]:
                 found = command.get_command(context, sub)
                 assert found is not None
                 yield from _command(found, f"{name} {sub}", level + "#")
+
+
+def inventory() -> str:
+    from inspect import cleandoc
+
+    from reroot.collect import inventory as room
+
+    head, _, example = cleandoc(room.__doc__ or "").partition("\n\n")
+    return f"# The inventory\n\n{head}\n\n```toml\n{cleandoc(example)}\n```\n\n`reroot demo` leaves a complete one in `reroot-demo/`.\n"
 
 
 def rules() -> str:

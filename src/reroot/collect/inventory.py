@@ -160,7 +160,7 @@ def read(path: Path) -> Inventory:
     try:
         raw = tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        raise InputError(f"there is no `{path}`", hint="write one; `reroot plan --help` shows what it holds") from None
+        raise InputError(f"there is no `{path}`", hint="write one; `reroot demo` leaves a complete one in `reroot-demo/`") from None
     except OSError as error:
         raise InputError(f"cannot read it: {error.strerror}", where=where) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
