@@ -6,11 +6,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from .. import readers, truststores
-from ..collect._trustcases import in_child, read
+from ..collect._trustcases import LARGE, in_child, read
 from ..collect.trustfiles import READERS, Change
 from ..errors import RerootError, TrustStoreError
 from ..model import Reason, Secret, Stack
@@ -48,6 +49,8 @@ def shown(path: str, reader: str | None, store_type: str | None, password: Secre
     if os.path.isdir(path):
         return _shown_folder(path, when)
     content = read(path)
+    if len(content) >= LARGE:
+        in_child(lambda: _tried(content, reader, store_type, password))
     try:
         roots = truststores.read(content, password) if content.strip() else Roots("pem")
     except TrustStoreError as error:
@@ -60,6 +63,15 @@ def shown(path: str, reader: str | None, store_type: str | None, password: Secre
     problems = (*anchors.problems, *readers.remarks(anchors.certificates, when))
     name = f"{stack}-{version}" if version else stack
     return Shown(path, roots, name, readers.prove(stack, version), anchors, problems, when)
+
+
+def _tried(content: bytes, reader: str | None, store_type: str | None, password: Secret | None) -> dict[str, object]:
+    """Reads a large file once where it can be stopped; what it costs there, it costs here too."""
+    with suppress(TrustStoreError):
+        truststores.read(content, password)
+    stack, version, kind = _reader(reader, "pem", store_type)
+    _effective(content, stack, version, kind, password)
+    return {}
 
 
 def _shown_folder(path: str, when: datetime) -> Shown:
@@ -277,7 +289,9 @@ def _change_text(results: Sequence[Result], *, execute: bool) -> str:
 
 def _one_change(change: Change) -> list[str]:
     state = "unchanged" if change.unchanged else "changed" if change.executed else "not written"
-    lines = [f"{change.path}  {change.format}, {f'as {change.reader} reads it' if change.reader else 'as it was before'}; {state}"]
+    lines = [
+        f"{change.path}  {change.format}, {f'as {change.reader} reads it' if change.reader else 'as it was before'}; {state}"
+    ]
     lines += [f"  + {_line(c)}" for c in change.added]
     lines += [f"  - {_line(c)}" for c in change.removed]
     if len(change.kept) <= 10:
@@ -296,4 +310,4 @@ def _line(certificate: Certificate) -> str:
     return f"{title}  {'to ' + until if until else ''}  {print_}"
 
 
-__all__ = ["Checked", "Shown", "change_document", "check_document", "checked", "in_child", "show_document", "shown"]
+__all__ = ["Checked", "Shown", "change_document", "check_document", "checked", "show_document", "shown"]

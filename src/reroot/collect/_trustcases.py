@@ -22,7 +22,7 @@ from .. import readers
 from ..errors import InputError, RerootError, TrustStoreError
 from ..truststores import Limits
 
-SECONDS = 4.5
+SECONDS = 4.0
 MEMORY = 240 * 2**20
 LARGE = 256 * 1024
 """Bytes from which a file gets a child of its own."""
