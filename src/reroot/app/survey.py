@@ -49,7 +49,16 @@ class Sight:
 
 def site_of(inventory: Inventory, server: DeclaredServer) -> providers.Site:
     options = {k: v for k, v in server.provider.items() if k != "kind"}
-    return providers.Site(server.name, server.host, server.port, inventory.old_root, inventory.next_root, options, inventory.base)
+    return providers.Site(
+        server.name,
+        server.host,
+        server.port,
+        inventory.old_root,
+        inventory.next_root,
+        options,
+        inventory.base,
+        server.address,
+    )
 
 
 def provider_of(server: DeclaredServer) -> providers.Provider:

@@ -12,11 +12,10 @@ from types import MappingProxyType
 
 
 class Role(Enum):
-    """Who needs the right: whoever looks, whoever changes servers, whoever sets the account's default for new ones."""
+    """Who needs the right: whoever looks, or whoever changes servers."""
 
     OBSERVER = "observer"
     ROTATOR = "rotator"
-    DEFAULTS = "defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,6 @@ _CALLS = (
     Call("DownloadDBLogFilePortion", "reading which clients refused a server's certificate", ACTS, "db"),
     Call("ModifyDBInstance", "changing the CA of one instance, and taking it back", ACTS, "db", True),
     Call("ModifyDBCluster", "the same for a Multi-AZ DB cluster, whose members cannot be changed singly", ACTS, "cluster", True),
-    Call("ModifyCertificates", "the CA of instances that are created later", frozenset({Role.DEFAULTS}), "", True),
 )
 
 CALLS: Mapping[str, Call] = MappingProxyType({call.operation: call for call in _CALLS})

@@ -14,7 +14,7 @@ from ..pki.certificate import Certificate
 class Site:
     """One server to change: ``options`` are the provider's own, as the inventory has them, relative paths from ``base``.
 
-    ``old_root`` and ``next_root`` are the roots being rotated.
+    ``address`` is dialled in place of what ``host`` resolves to. ``old_root`` and ``next_root`` are the roots being rotated.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Site:
     next_root: Certificate
     options: Mapping[str, object] = field(default_factory=dict, repr=False)
     base: Path = Path()
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ def describe_log_files(world: World, region: str, given: Given) -> Values:
     if log is None or not log.exists():
         return {"DescribeDBLogFiles": []}
     status = log.stat()
+    if status.st_mtime * 1000 < given.get("FileLastWritten", 0):
+        return {"DescribeDBLogFiles": []}
     shown = {"LogFileName": "error/postgresql.log", "LastWritten": int(status.st_mtime * 1000), "Size": status.st_size}
     return {"DescribeDBLogFiles": [shown]}
 

@@ -19,6 +19,9 @@ from ._views import instance_view
 from .server import Api
 from .world import Cluster, Instance, Version, World
 
+RDS_SETTINGS = {"max_connections": "60", "log_line_prefix": "%t:%r:%u@%d:[%p]:"}
+"""The prefix is RDS's own, which nobody can change there."""
+ACCESS = "local all all trust\nhost all all 127.0.0.0/8 trust\n"
 MOST_SERVERS = 24
 """More instances than this get light stages: a real PostgreSQL takes some 19 MB."""
 
@@ -108,7 +111,7 @@ def stand_in(
 
 
 def _real(pair: tuple[bytes, bytes]) -> Stage:
-    server = postgres.Postgres(pair, name="aurora", settings={"max_connections": "60"})
+    server = postgres.Postgres(pair, ACCESS, name="aurora", settings=RDS_SETTINGS)
     server.start()
     return PostgresStage(server)
 
@@ -133,7 +136,7 @@ def _populate(world: World, members: Sequence[Member], stack: ExitStack, *, ligh
         stages = [world.new_stage(pair) for *_, pair in made]
     else:
         servers = [
-            postgres.Postgres(pair, name=one.id, settings={"max_connections": "60"}) for one, _, _, pair in made
+            postgres.Postgres(pair, ACCESS, name=one.id, settings=RDS_SETTINGS) for one, _, _, pair in made
         ]
         stack.enter_context(postgres.fleet(servers))
         stages = [PostgresStage(server) for server in servers]

@@ -74,8 +74,8 @@ def in_house(dsn: str) -> bool:
     import ssl
     import struct
 
-    host, port, name, user, roots = dsn.split()
-    with socket.create_connection((host, int(port)), 10) as raw:
+    host, port, name, user, roots, *source = dsn.split()
+    with socket.create_connection((host, int(port)), 10, (source[0], 0) if source else None) as raw:
         raw.sendall(struct.pack("!II", 8, 80877103))
         if raw.recv(1) != b"S":
             raise ConnectionError("no TLS")

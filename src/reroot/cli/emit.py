@@ -1,0 +1,136 @@
+"""Print what people would otherwise write by hand: rights, roles, settings, infrastructure code. Applies nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..collect._awscalls import Call
+
+SIDS = {"observer": "RerootObserver", "rotator": "RerootRotator"}
+
+
+@click.group(name="emit")
+def COMMAND() -> None:
+    """Print a policy, a role, settings or code to standard output. Nothing is applied."""
+
+
+@COMMAND.command("iam")
+@click.option("--role", type=click.Choice(("observer", "rotator")), default="observer", show_default=True, help="Whose.")
+@click.option("--tag", metavar="KEY=VALUE", help="For the rotator: change only instances that carry this tag.")
+@click.option("--account", metavar="ID", default="*", show_default=True, help="The account whose instances may be changed.")
+@click.option("--region", metavar="REGION", default="*", show_default=True, help="The region whose instances may be changed.")
+def iam(role: str, tag: str | None, account: str, region: str) -> None:
+    """The IAM policy for what reroot calls, and nothing else: made from the list that the client itself keeps to.
+
+    observer: everything that only looks. rotator: what one wave needs, for a role that is assumed for that wave. IAM has no
+    condition for the CA of a change, and a change of an instance may be any change: so limit the rotator by tag.
+    """
+    click.echo(json.dumps(policy(role, tag, account, region), indent=2))
+
+
+def policy(role: str, tag: str | None = None, account: str = "*", region: str = "*") -> Mapping[str, object]:
+    """The policy document. Looks come with the resource ``*``; what can be limited to kinds of resources, is."""
+    from ..collect._awscalls import Role, of
+    from ..errors import InputError
+
+    calls = of(Role(role))
+    statements: list[Mapping[str, object]] = []
+    looks = [c.action for c in calls if not c.kind]
+    if looks:
+        statements.append({"Sid": f"{SIDS[role]}Everywhere", "Effect": "Allow", "Action": looks, "Resource": "*"})
+    kinds: dict[tuple[str, bool], list[Call]] = {}
+    for call in calls:
+        if call.kind:
+            kinds.setdefault((call.kind, call.changes), []).append(call)
+    key, equals, value = (tag or "").partition("=")
+    if tag and not (key and equals):
+        raise InputError(f"`{tag}` is no tag", hint="write `--tag KEY=VALUE`")
+    for (kind, changes), named in kinds.items():
+        statement: dict[str, object] = {
+            "Sid": f"{SIDS[role]}{'Change' if changes else 'Read'}{kind.title().replace('-', '')}",
+            "Effect": "Allow",
+            "Action": [c.action for c in named],
+            "Resource": f"arn:aws:rds:{region}:{account}:{kind}:*",
+        }
+        if changes and tag:
+            word = "db-tag" if kind == "db" else "cluster-tag"
+            statement["Condition"] = {"StringEquals": {f"rds:{word}/{key}": value}}
+        statements.append(statement)
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+@COMMAND.command("sql-role")
+@click.option("--name", default="reroot", show_default=True, help="The role's name.")
+def sql_role(name: str) -> None:
+    """The database role for `reroot observe`: it sees who is connected, and reads no table."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    click.echo(
+        "-- who connects, and how: needs pg_read_all_stats and nothing else\n"
+        f"CREATE ROLE {quoted} LOGIN CONNECTION LIMIT 3;\n"
+        f"GRANT pg_read_all_stats TO {quoted};\n"
+        f"-- give it a password with \\password {quoted}, or on RDS: GRANT rds_iam TO {quoted};\n"
+        f"-- undo: DROP ROLE {quoted};"
+    )
+
+
+@COMMAND.command("pg-settings")
+@click.option("--for", "target", type=click.Choice(("rds", "self-managed")), default="rds", show_default=True, help="Where.")
+@click.option("--group", default="GROUP", help="The parameter group, for rds.")
+def pg_settings(target: str, group: str) -> None:
+    """The settings that make a server's log name who connects and who refuses its certificate."""
+    if target == "rds":
+        click.echo(
+            "# log_connections is dynamic: no restart. The line prefix is RDS's own and cannot be changed.\n"
+            f"aws rds modify-db-cluster-parameter-group --db-cluster-parameter-group-name {group} \\\n"
+            "  --parameters ParameterName=log_connections,ParameterValue=1,ApplyMethod=immediate\n"
+            "# an instance that is in no cluster: modify-db-parameter-group --db-parameter-group-name\n"
+            f"# undo: aws rds reset-db-cluster-parameter-group --db-cluster-parameter-group-name {group} \\\n"
+            "#   --parameters ParameterName=log_connections,ApplyMethod=immediate\n"
+            "# rds.force_ssl=1 refuses clients without TLS: first see with `reroot observe` that there are none"
+        )
+        return
+    click.echo(
+        "# a reload is enough: SELECT pg_reload_conf()\n"
+        "log_connections = on\n"
+        "log_line_prefix = '%m [%p] %q%u@%d %h '\n"
+        "log_timezone = 'UTC'"
+    )
+
+
+@COMMAND.command("terraform")
+@click.option("-i", "--inventory", "inventory_path", type=click.Path(path_type=Path), default=Path("reroot.toml"), show_default=True, help="The fleet as declared.")  # fmt: skip
+def terraform(inventory_path: Path) -> None:
+    """What infrastructure code must say, so that its next run does not take the rotation back.
+
+    A literal `ca_cert_identifier` reverts the change at the next apply. An unset one follows AWS's default.
+    """
+    from ..collect.inventory import read
+    from ..errors import InputError
+
+    inventory = read(inventory_path)
+    servers = [s for s in inventory.servers if s.provider.get("kind") == "rds"]
+    if not servers:
+        raise InputError("there is no server of the provider `rds` in it", where=str(inventory_path))
+    lines = ["# in the same change as the wave of each instance, not after it; `reroot scan` finds the old literals"]
+    for server in servers:
+        instance, ca, old = (server.provider.get(k, "") for k in ("instance", "ca", "old_ca"))
+        kind = "aws_rds_cluster_instance" if server.cluster and not server.provider.get("cluster") else "aws_db_instance"
+        lines += [
+            f"\n# wave {server.wave}: {kind} with identifier {json.dumps(instance)}",
+            f"  ca_cert_identifier = {json.dumps(ca)} # was {old}",
+        ]
+    regions = sorted({(str(s.provider.get("region", "")), str(s.provider.get("ca", ""))) for s in servers})
+    for region, ca in regions:
+        lines += [
+            f"\n# instances that are created later in {region}; taking this resource away takes the override away",
+            f'resource "aws_rds_certificate" "{region.replace("-", "_")}" {{',
+            f"  certificate_identifier = {json.dumps(ca)}",
+            "}",
+        ]
+    click.echo("\n".join(lines))

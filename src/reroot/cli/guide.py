@@ -1,0 +1,301 @@
+"""Be led through a rotation, step by step, with what is already known filled in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._output import Outputs, emit, output_options, write_whole
+
+if TYPE_CHECKING:
+    from ..collect._awsdrift import Finding
+    from ..collect._awsinventory import Wish, Written
+    from ..collect.aws import Fleet
+    from ..pki.certificate import Certificate
+
+TO = "rds-ca-rsa2048-g1"
+
+
+@click.group(name="guide")
+def COMMAND() -> None:
+    """A rotation as steps to follow, for one kind of fleet. Nothing is changed."""
+
+
+@COMMAND.command("aurora")
+@click.option("--region", "regions", multiple=True, metavar="REGION", help="A region to look at; as often as you like. [default: your profile's]")
+@click.option("--all-regions", is_flag=True, help="Every region; those that the account did not opt into make the answer incomplete.")
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="An AWS profile; as often as you like.")
+@click.option("--role", "roles", multiple=True, metavar="ARN", help="A role to assume, one for each account.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only instances that carry this tag.")
+@click.option("--to", default=TO, show_default=True, metavar="CA", help="The CA id to go to.")
+@click.option("--canary", default="", metavar="CLUSTER", help="The cluster that goes first. [default: a staging one, else the smallest]")
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write an inventory for each region, and its roots, into this folder.")
+@click.option("--scanned", type=click.Path(path_type=Path), help="The JSON of `reroot scan`: finds code that would take the rotation back.")
+@click.option("--roots", type=click.Path(path_type=Path), help="A folder of roots (PEM) that reroot does not carry: GovCloud's, China's, a stand-in's.")
+@click.option("--address", default="", metavar="ADDRESS", help="Dial this in place of every host's name; for a stand-in.")
+@output_options
+@click.pass_context
+def aurora(
+    ctx: click.Context,
+    regions: tuple[str, ...],
+    all_regions: bool,
+    profiles: tuple[str, ...],
+    roles: tuple[str, ...],
+    tags: tuple[str, ...],
+    to: str,
+    canary: str,
+    folder: Path | None,
+    scanned: Path | None,
+    roots: Path | None,
+    address: str,
+    outputs: Outputs,
+    quiet: bool,
+) -> None:
+    """The CA rotation of RDS and Aurora for PostgreSQL, from "which instances" to "is it going to stay so".
+
+    Reads AWS's API, with the rights of `reroot emit iam`; changes nothing. Asked again after the rotation, it is the guard against
+    drift. Its JSON is what `reroot lab aurora --like` practises on.
+
+    Exit code 1: an instance, a default or a line of code is on another CA. 4: something could not be read.
+    """
+    from ..collect import aws
+    from ..collect._awsdrift import findings
+    from ..collect._awsinventory import Wish
+    from ..reports import Document
+
+    wanted = _regions(regions, all_regions)
+    if not quiet:
+        click.echo(f"reading {', '.join(wanted)}", err=True)
+    fleet = aws.discover(_logins(profiles, roles), wanted, tags=_pairs(tags))
+    now = datetime.now(UTC)
+    found = findings(fleet, to, now, scanned=_scanned(scanned))
+    wish = Wish(to, canary=canary, address=address, known=_known(roots))
+    written = _written(fleet, wish, folder)
+    document = Document("aws-fleet", data(fleet, found, to), lambda: text(fleet, found, written, wish, folder))
+    emit(document, outputs, quiet=quiet)
+    if fleet.unread:
+        ctx.exit(4)
+    if any(f.blocks for f in found):
+        ctx.exit(1)
+
+
+def data(fleet: Fleet, found: Sequence[Finding], to: str) -> Mapping[str, object]:
+    import msgspec
+
+    return {
+        "to": to,
+        "complete": not fleet.unread,
+        "regions": [
+            {
+                "name": r.name,
+                "default": r.default,
+                "authorities": msgspec.to_builtins(r.authorities),
+                "proxies": msgspec.to_builtins(r.proxies),
+                "global_clusters": msgspec.to_builtins(r.global_clusters),
+                "deployments": msgspec.to_builtins(r.deployments),
+            }
+            for r in fleet.regions
+        ],
+        "instances": [
+            msgspec.to_builtins(i) | {"restart_free": r.version(i).restart_free} for r in fleet.regions for i in r.instances
+        ],
+        "findings": msgspec.to_builtins(found),
+        "unread": [{"subject": subject, "why": why} for subject, why in fleet.unread],
+    }
+
+
+def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None) -> str:
+    """The steps, in their order; what is known stands in them."""
+    from ..reports.text import table
+
+    rows = [
+        (i.id, i.region, i.cluster or "–", "writer" if i.is_writer else "reader", i.ca, f"{i.leaf_ends:%Y-%m-%d}" if i.leaf_ends else "?", i.status)
+        for i in fleet.instances
+    ]  # fmt: skip
+    parts = [table(("instance", "region", "cluster", "role", "CA", "certificate until", "status"), rows)] if rows else []
+    parts += [_step(number, title, lines) for number, (title, lines) in enumerate(_steps(fleet, found, written, wish, folder), 1)]
+    parts.append("\n".join(["what stands in the way, or is worth knowing:", *_told(found)]) if found else "nothing drifts")
+    if fleet.unread:
+        parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in fleet.unread))
+    behind = sum(i.ca != wish.to for i in fleet.instances)
+    follow = _next(fleet, written, folder, behind)
+    parts.append(f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}")
+    return "\n\n".join(parts)
+
+
+def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind: int) -> str:
+    if fleet.unread:
+        return "incomplete: read what is missing, then ask again"
+    if not behind:
+        return "next: ask again each week, and after every restore"
+    if folder is None:
+        return "next: the same with `--write FOLDER`"
+    return f"next: `reroot plan -i {folder}/reroot-{written[0].region}.toml`" if written else "next: give the roots with `--roots`"
+
+
+Steps = list[tuple[str, list[str]]]
+
+
+def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None) -> Steps:
+    forced = Counter(i.force_ssl for i in fleet.instances)
+    restarts = [i.id for r in fleet.regions for i in r.instances if i.ca != wish.to and not r.version(i).restart_free]
+    inventory = f"{folder}/reroot-{written[0].region}.toml" if folder and written else "reroot-REGION.toml"
+    hosts = [i for i in fleet.instances if i.is_writer][:1] or list(fleet.instances[:1])
+    watched = hosts[0].host if hosts else "HOST"
+    return [
+        (
+            "is TLS forced? rds.force_ssl of each parameter group",
+            [
+                f"{forced['1']} instances refuse clients without TLS, {forced['0']} take them, {sum(forced.values()) - forced['0'] - forced['1']} not known",
+                "its default differs by engine and version, so it was read, not guessed",
+            ],
+        ),
+        (
+            "who connects, and how? every client, nightly jobs too",
+            [
+                f'reroot observe "host={watched} user=reroot dbname=postgres" --for 24h     (role: `reroot emit sql-role`)',
+                "it shows TLS or not, and never who verifies: that is in the clients' settings",
+            ],
+        ),
+        (
+            "who verifies? every place where settings and roots are written",
+            ["reroot scan .", "then a [[client]] for each in the inventory; psql, pgAdmin, JDBC and Python differ, `reroot explain` says how"],
+        ),
+        (
+            "both roots in every trust store, the old one stays",
+            [
+                *[f"reroot trust bundle --for aws:{r.name}" for r in fleet.regions if r.instances],
+                f"reroot rotate plan.json -i {inventory} --through trust --execute",
+            ],
+        ),
+        (
+            "the plan: what happens to each client, canary first",
+            [
+                f"reroot plan -i {inventory}",
+                f"restarts: {', '.join(restarts)}" if restarts else "no instance restarts for it",
+                *[f"{w.region}: an inventory of its own, since every region has roots of its own" for w in written],
+                *[f"left out: {id} {why}" for w in written for id, why in w.left_out],
+            ],
+        ),
+        (
+            "the rotation, staging first: readers before the writer, each watched, each with a way back",
+            [
+                f"reroot rotate plan.json -i {inventory} --through canary --execute",
+                f"reroot rotate plan.json -i {inventory} --execute     (back: `reroot rollback -i {inventory}`)",
+                "practise it before: `reroot lab aurora --like FILE`, of this command's `-o json=FILE`",
+            ],
+        ),
+        (
+            "so that it stays: defaults, code, restores",
+            [*dict.fromkeys(f.hint for f in found if f.code in ("old-default", "code-reverts")), "reroot guide aurora     (again, each week)"],
+        ),
+    ]  # fmt: skip
+
+
+def _step(number: int, title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{number}. {title}", *(f"   {line}" for line in lines)])
+
+
+def _told(found: Sequence[Finding]) -> list[str]:
+    """Findings of one kind and text together: five hundred instances on one CA are one line."""
+    grouped: dict[tuple[str, str, bool, str], list[str]] = {}
+    for one in found:
+        grouped.setdefault((one.code, one.text, one.blocks, one.hint), []).append(one.subject)
+    lines = []
+    for (code, said, blocks, hint), subjects in grouped.items():
+        shown = ", ".join(subjects[:4]) + (f" and {len(subjects) - 4} more" if len(subjects) > 4 else "")
+        lines.append(f"  {'✕' if blocks else '·'} {code}: {shown}: {said}" + (f"\n      {hint}" if hint else ""))
+    return lines
+
+
+# ── what was given ───────────────────────────────────────────────────────────────────────────────
+
+
+def _regions(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    from ..collect import _awsapi
+    from ..errors import InputError
+
+    try:
+        import boto3
+        import botocore.exceptions
+    except ImportError:
+        raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
+    if every:
+        return _awsapi.regions()
+    try:
+        found = given or tuple(filter(None, [boto3.Session().region_name]))
+    except botocore.exceptions.BotoCoreError as error:
+        raise InputError(str(error), hint="check `AWS_PROFILE`") from None
+    if not found:
+        raise InputError("no region is named", hint="`--region eu-west-1`, `--all-regions`, or set `AWS_DEFAULT_REGION`")
+    return found
+
+
+def _logins(profiles: tuple[str, ...], roles: tuple[str, ...]):  # type: ignore[no-untyped-def]
+    from ..collect._awsapi import Login
+
+    return [Login(profile, role) for profile in profiles or ("",) for role in roles or ("",)]
+
+
+def _pairs(tags: tuple[str, ...]) -> dict[str, str]:
+    from ..errors import InputError
+
+    found = {}
+    for one in tags:
+        key, equals, value = one.partition("=")
+        if not (key and equals):
+            raise InputError(f"`{one}` is no tag", hint="write `--tag KEY=VALUE`")
+        found[key] = value
+    return found
+
+
+def _scanned(path: Path | None) -> Sequence[Mapping[str, object]]:
+    from ..errors import InputError
+
+    if path is None:
+        return ()
+    try:
+        found = json.loads(path.read_bytes())["findings"]
+    except OSError as error:
+        raise InputError(f"cannot read it: {error.strerror}", where=str(path)) from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError("this is no scan", where=str(path), hint="`reroot scan . -o json=FILE` writes one") from None
+    return list(found)
+
+
+def _known(folder: Path | None) -> tuple[Certificate, ...]:
+    from ..errors import InputError
+    from ..truststores import read
+
+    if folder is None:
+        return ()
+    files = sorted(folder.glob("*.pem")) if folder.is_dir() else [folder]
+    try:
+        return tuple(c for file in files for c in read(file.read_bytes()).certificates)
+    except OSError as error:
+        raise InputError(f"cannot read it: {error.strerror}", where=str(folder)) from None
+
+
+def _written(fleet: Fleet, wish: Wish, folder: Path | None) -> list[Written]:
+    """An inventory for each region that has something to rotate; one that is there already is not overwritten."""
+    from ..collect._awsinventory import write
+    from ..errors import InputError
+
+    found = [w for region in fleet.regions if (w := write(region, wish)) is not None]
+    if folder is None:
+        return found
+    (folder / "roots").mkdir(parents=True, exist_ok=True)
+    for one in found:
+        path = folder / f"reroot-{one.region}.toml"
+        if path.exists():
+            raise InputError(f"`{path}` is there already", hint="your clients may be in it: give another folder, or move it away")
+        for name, content in one.roots.items():
+            write_whole(folder / "roots" / name, content.decode("ascii"))
+        write_whole(path, one.text)
+    return found

@@ -1,0 +1,169 @@
+"""
+One change of the CA of one RDS instance, from the call to what the server shows.
+
+Nothing is called twice without a look in between. A call whose answer is not known is followed by describes and handshakes,
+for as long as RDS's describes may lag behind; only then it is given back as ``Unsure``, and whoever drives the rotation looks
+once more. The API's word ends the wait, a handshake confirms it; whether that is enough is not decided here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..collect import aws
+from ..collect._awsapi import Api, Refused, Unsure
+from ..collect.probe import Target, probe
+from ..errors import ProviderError, ReachError
+from ..pki.certificate import Certificate
+from ..pki.foreseen import leads_to
+from ._provider import Notes, Site
+
+GONE = frozenset({"DBInstanceNotFound", "DBClusterNotFoundFault"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which CA *instance* is to have, the root that its chain must then lead to, and how long may be waited, in seconds.
+
+    ``cluster`` names a Multi-AZ DB cluster, whose members change together. ``flush`` agrees to other pending changes.
+    """
+
+    instance: str
+    ca: str
+    root: Certificate
+    cluster: str = ""
+    flush: bool = False
+    wait: float = 1200.0
+    settle: float = 60.0
+    doubt: float = 90.0
+    poll: float = 5.0
+
+
+def change(rds: Api, site: Site, wanted: Wanted) -> Notes:
+    """Bring the instance to the wanted CA, unless it is there already."""
+    until = time.monotonic() + wanted.wait
+    one = _settled(rds, wanted, until)
+    if one.ca == wanted.ca and not one.ca_pending and shows(site, wanted.root):
+        return (f"`{wanted.instance}` has `{wanted.ca}` already",)
+    if one.pending and not wanted.flush:
+        raise ProviderError(
+            f"other changes are pending and would be applied with it: {', '.join(f'`{p}`' for p in one.pending)}",
+            where=site.name,
+            hint="let them be applied first, or agree to it: `flush = true`",
+        )
+    begun = _ask(rds, site, wanted)
+    return (f"{begun}: `{one.ca}` → `{wanted.ca}`", *_await(rds, site, wanted, until))
+
+
+def request(wanted: Wanted) -> tuple[str, Mapping[str, object]]:
+    """The one call that changes it. A restart is never declined: a certificate that waits for one comes with the next failover."""
+    if wanted.cluster:
+        return "ModifyDBCluster", {
+            "DBClusterIdentifier": wanted.cluster,
+            "CACertificateIdentifier": wanted.ca,
+            "ApplyImmediately": True,
+        }
+    return "ModifyDBInstance", {
+        "DBInstanceIdentifier": wanted.instance,
+        "CACertificateIdentifier": wanted.ca,
+        "ApplyImmediately": True,
+    }
+
+
+def by_hand(wanted: Wanted, region: str) -> str:
+    """The same call for the AWS command line."""
+    operation, _ = request(wanted)
+    what = f"modify-db-cluster --db-cluster-identifier {wanted.cluster}" if operation == "ModifyDBCluster" else (
+        f"modify-db-instance --db-instance-identifier {wanted.instance}"
+    )  # fmt: skip
+    return f"aws rds {what} --ca-certificate-identifier {wanted.ca} --apply-immediately --region {region}"
+
+
+def look(rds: Api, id: str) -> aws.Instance:
+    """The instance, as a describe of its own has it now."""
+    try:
+        found = rds.look("DescribeDBInstances", DBInstanceIdentifier=id)["DBInstances"]
+    except Refused as refused:
+        if refused.code in GONE:
+            raise ProviderError(refused.message, where=refused.where, hint=refused.hint) from None
+        raise
+    return aws.instance(found[0], rds.region)
+
+
+def shows(site: Site, root: Certificate) -> bool:
+    """Whether a handshake with every address of the server shows a chain that leads to *root*."""
+    answers = list(probe([Target(site.host, site.port, site.address)]))
+    return bool(answers) and all(a.chain and leads_to(tuple(map(Certificate, a.chain)), root) for a in answers)
+
+
+def _ask(rds: Api, site: Site, wanted: Wanted) -> str:
+    operation, given = request(wanted)
+    try:
+        rds.change(operation, **given)
+    except Unsure:
+        if not _has_begun(rds, site, wanted):
+            raise
+        return f"`{operation}` got no answer, but was done"
+    except Refused as refused:
+        raise ProviderError(refused.message, where=site.name, hint=refused.hint, step=operation) from None
+    return f"`{operation}` was taken"
+
+
+def _has_begun(rds: Api, site: Site, wanted: Wanted) -> bool:
+    """Looks for a sign of a change whose answer was lost, until no describe can be that much out of date."""
+
+    def sign(one: aws.Instance) -> bool:
+        return wanted.ca in (one.ca, one.ca_pending) or one.status != "available" or shows(site, wanted.root)
+
+    return _until(rds, wanted, time.monotonic() + wanted.doubt, sign) is not None
+
+
+def _settled(rds: Api, wanted: Wanted, until: float) -> aws.Instance:
+    """The instance, once it is available: nothing else can be asked of it before."""
+    found = _until(rds, wanted, until, lambda one: one.status == "available")
+    if found is None:
+        one = look(rds, wanted.instance)
+        raise ProviderError(f"`{wanted.instance}` is `{one.status}`, and did not become available", where=wanted.instance)
+    return found
+
+
+def _await(rds: Api, site: Site, wanted: Wanted, until: float) -> Notes:
+    """Wait for the API's word and for the handshake; when one of them has come, the other gets ``settle`` seconds more."""
+    half: float | None = None
+    said = shown = False
+
+    def both(one: aws.Instance) -> bool:
+        nonlocal half, said, shown
+        said = one.ca == wanted.ca and not one.ca_pending and one.status == "available"
+        shown = shows(site, wanted.root)
+        if said != shown and half is None:
+            half = time.monotonic() + wanted.settle
+        elif said == shown:
+            half = None
+        return (said and shown) or (half is not None and time.monotonic() > half)
+
+    if _until(rds, wanted, until, both) is None:
+        raise Unsure(f"`{wanted.instance}` is not done after {wanted.wait:g} s")
+    if not shown:
+        return ("the API says that it is done, but a handshake still shows another root",)
+    return () if said else ("a handshake shows the wanted root, although the API does not say so",)
+
+
+def _until(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance], bool]) -> aws.Instance | None:
+    """Describe again and again until *holds*; None when the time is over. A look that fails is no answer."""
+    failed: ReachError | None = None
+    while True:
+        try:
+            one = look(rds, wanted.instance)
+            failed = None
+            if holds(one):
+                return one
+        except ReachError as error:
+            failed = error
+        if time.monotonic() > until:
+            if failed is not None:
+                raise failed
+            return None
+        time.sleep(wanted.poll)
