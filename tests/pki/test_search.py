@@ -110,3 +110,15 @@ def test_every_root_of_the_system_is_held_for_a_public_one(path):
     roots = effective("openssl", "3.0", Path(path).read_bytes()).certificates
     strangers = [c.title for c in roots if not may_be_public((c,))]
     assert len(strangers) <= len(roots) // 10, strangers
+
+
+def test_a_client_of_the_systems_roots_on_a_new_go_is_answered_without_a_warning():
+    """Debian's bundle holds a root whose serial number is 0, which cryptography warns of."""
+    from pathlib import Path
+
+    from reroot.readers import effective
+
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    if not bundle.exists():
+        pytest.skip(f"not exercised: {bundle} (not here)")
+    assert effective("go", "1.27.2", bundle.read_bytes()).certificates

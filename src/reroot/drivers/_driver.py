@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..model import Given, Settings, TrustPolicy
 
@@ -36,6 +37,7 @@ def major(version: str | None) -> int | None:
     return numbers[0] // 10000 if numbers[0] >= 90000 else numbers[0]
 
 
+@lru_cache(maxsize=1024)
 def numbered(version: str | None) -> tuple[int, ...]:
     """A version as numbers, up to the first part that is none: ``42.7.4.jre7`` gives (42, 7, 4)."""
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -41,7 +42,7 @@ def takes(der: bytes, version: tuple[int, ...]) -> bool:
     if not strictly_takes(der):
         return False
     certificate = Certificate(der)
-    if version >= (1, 23) and certificate.parsed.serial_number < 0:
+    if version >= (1, 23) and _serial_number(certificate) < 0:
         return False
     if not certificate.is_readable:
         return True
@@ -52,6 +53,13 @@ def takes(der: bytes, version: tuple[int, ...]) -> bool:
         "secp384r1",
         "secp521r1",
     }
+
+
+def _serial_number(certificate: Certificate) -> int:
+    with warnings.catch_warnings():
+        # A few public roots carry a serial number of 0, which is no reason to say so here.
+        warnings.simplefilter("ignore")
+        return certificate.parsed.serial_number
 
 
 CURVES = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
