@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import crypto
 
 from ..model import Reason, Stack
 from ._check import ChainCheck, TrustSet, named
 from .certificate import SERVER_AUTH, Certificate
+
+if TYPE_CHECKING:
+    from OpenSSL import crypto
 
 SOURCE = "OpenSSL crypto/x509/x509_vfy.c"
 
@@ -58,6 +61,8 @@ CODES = {
 
 def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime) -> ChainCheck:
     """Would a client on this OpenSSL accept *chain* (leaf first) with these *anchors* at *when*?"""
+    from OpenSSL import crypto
+
     if not chain:
         return ChainCheck(False, (Reason("no-certificate", "the server sends no certificate", SOURCE),))
     try:
@@ -83,11 +88,15 @@ def _refusal(error: crypto.X509StoreContextError) -> Reason:
 
 @lru_cache(maxsize=4096)
 def _native(certificate: Certificate) -> crypto.X509:
+    from OpenSSL import crypto
+
     return crypto.X509.from_cryptography(certificate.parsed)
 
 
 @lru_cache(maxsize=512)
 def _store(partial: bool, strict: bool, anchors: TrustSet, when: datetime) -> crypto.X509Store:
+    from OpenSSL import crypto
+
     store = crypto.X509Store()
     for certificate in anchors.certificates:
         if certificate.is_readable:
@@ -111,6 +120,8 @@ def _store(partial: bool, strict: bool, anchors: TrustSet, when: datetime) -> cr
 def _path(
     partial: bool, strict: bool, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime
 ) -> tuple[Certificate, ...]:
+    from OpenSSL import crypto
+
     context = crypto.X509StoreContext(
         _store(partial, strict, anchors, when), _native(chain[0]), [_native(c) for c in chain[1:] if c.is_readable]
     )
