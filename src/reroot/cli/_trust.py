@@ -243,7 +243,9 @@ def _check_text(checked: Checked) -> str:
 
 
 def change_document(results: Sequence[Result], *, execute: bool) -> Document:
-    data = {"executed": execute, "files": [_change_values(*result) for result in results]}
+    def data() -> dict[str, object]:
+        return {"executed": execute, "files": [_change_values(*result) for result in results]}
+
     return Document("trust-change", data, lambda: _change_text(results, execute=execute))
 
 

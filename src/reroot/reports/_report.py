@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 class Document:
     """One result, ready to be shown: plain JSON values for machines, and how a person reads it.
 
-    ``name`` and the number make the schema ``reroot/<name>/<number>``. ``text`` is only called when a text is wanted.
+    ``name`` and the number make the schema ``reroot/<name>/<number>``. ``text`` is only called when a text is wanted, and
+    ``content``, where it is a function, only when the values are.
     """
 
     name: str
-    data: Mapping[str, object]
+    content: Mapping[str, object] | Callable[[], Mapping[str, object]]
     text: Callable[[], str]
     number: int = field(default=1)
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        return self.content() if callable(self.content) else self.content
 
     @property
     def schema(self) -> str:
