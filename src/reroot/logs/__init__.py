@@ -15,11 +15,12 @@ chooses. So a client can lie about its own session, and about nobody else's; ``p
 from __future__ import annotations
 
 from ._causes import Bearing, bearing
+from ._clock import NO_ZONE, Clock
 from ._layout import CSV, JSON, RDS, Layout, layout, sniff
-from ._rollup import Event, Notes, Rollup, Row, Tally
+from ._rollup import Event, Head, Notes, Rollup, Row, Tail, Tally, total
 from ._scan import Scanner, rollup
 
 __all__ = [
-    "CSV", "JSON", "RDS", "Bearing", "Event", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tally", "bearing", "layout", "rollup",
-    "sniff",
+    "CSV", "JSON", "NO_ZONE", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup",
+    "sniff", "total",
 ]  # fmt: skip

@@ -173,7 +173,11 @@ def _prefix(prefix: str) -> tuple[bytes, bytes, set[str]]:
                 seen.add(name)
             parts[now] += rb" *" + pattern + rb" *" if escape[1] else pattern
         else:
-            raise InputError(f"`%{letter}` is no escape of `log_line_prefix`", where=f"`{prefix}`")
+            raise InputError(
+                f"`%{letter}` is no escape of `log_line_prefix`",
+                where=f"`{prefix}`",
+                hint="write it as `show log_line_prefix` does",
+            )
     parts[now] += re.escape(prefix[position:].encode())
     return parts[0], parts[1], seen
 

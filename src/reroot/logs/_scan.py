@@ -94,15 +94,25 @@ class Scanner:
         if len(self._open) > MOST_OPEN:
             self._open = {p: o for p, o in self._open.items() if seconds_between(o[0], self._last) <= PATIENCE}
 
-    def finish(self) -> Rollup:
-        """The sum of everything fed."""
+    def take(self) -> Rollup:
+        """What was found since the last call. Open connections stay open: the stretch goes on."""
         self._sum_up()
+        rows, tails, notes = self._rows, self._tails, self._notes()
+        self._rows, self._tails = {}, {}
+        self._bytes = self._lines = self._quoted = self._unreadable = self._doubtful = self._too_long = 0
+        return Rollup(rows, {}, tails, notes)
+
+    def finish(self) -> Rollup:
+        """What was found since the last ``take``, and what is still open: the stretch ends."""
         heads: dict[Head, int] = {}
         for pid, (at, address) in self._open.items():
             if seconds_between(at, self._last) <= PATIENCE:
                 heads[Head(self.server, pid.decode(), at, _address(address))] = 1
-        notes = Notes(self._bytes, self._lines, self._quoted, self._unreadable, self._doubtful, self._too_long)
-        return Rollup(self._rows, heads, self._tails, notes)
+        found = self.take()
+        return Rollup(found.rows, heads, found.tails, found.notes)
+
+    def _notes(self) -> Notes:
+        return Notes(self._bytes, self._lines, self._quoted, self._unreadable, self._doubtful, self._too_long)
 
     # ── lines that say where they come from ──────────────────────────────────────────────────────
 
