@@ -35,6 +35,7 @@ ROWS = [
     (f"postgresql+pg8000://{AT}", {"ssl_context": CONTEXT}, {}, "tls full setting"),
     (f"cockroachdb://{AT}", {}, {}, "undecidable"),
     ("not a url", {}, {}, "error"),
+    ("postgresql+psycopg2://u@%2Fvar%2Frun/app", {}, {}, "error"),
 ]
 
 

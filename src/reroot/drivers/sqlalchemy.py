@@ -62,6 +62,8 @@ def translate(given: Given) -> _wrapped.Beneath | None:
         dialect = DIALECTS.get(url.drivername)
     if dialect is None:
         return None
+    if url.host is not None and "%2f" in url.host.lower():
+        raise SettingsError("could not translate host name: SQLAlchemy does not decode the host", hint="write a folder as `?host=/folder`")
     found = _sqlalchemy.arguments(url, database=dialect.database, multihost=dialect.multihost)
     nested = given.options.get("connect_args")
     found.update(nested if isinstance(nested, Mapping) else {n: v for n, v in given.options.items() if n != "connect_args"})
