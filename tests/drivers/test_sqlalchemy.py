@@ -51,6 +51,10 @@ def test_the_default_driver_changed_with_2_1():
     assert {v: driver.policy(g, driver.read(g)).next_host for v, g in given.items()} == {"2.0": False, "2.1": True}
 
 
+def test_psycopg_3_came_with_2_0():
+    assert said(client("sqlalchemy", "1.4", f"postgresql+psycopg://{AT}", runtime=PYTHON)) == "error"
+
+
 def test_the_version_of_the_driver_beneath_counts_and_where_it_is_not_known_all_are_asked():
     driver = drivers.find("sqlalchemy")
     given = Given("sqlalchemy", "2.0", {"python": "3.11.7"}, f"postgresql+pg8000://{AT}", {"ssl_context": True}, home="/nobody")

@@ -42,7 +42,7 @@ def asyncpg():
 
 
 def sqlalchemy():
-    from sqlalchemy import make_url
+    from sqlalchemy.engine import make_url
 
     def parse(question):
         url = make_url(question["text"])

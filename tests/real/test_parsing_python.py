@@ -28,7 +28,7 @@ def interpreters() -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in (p for f in FOLDERS if f.exists() for p in sorted(f.iterdir())):
         program = folder / "bin" / "python"
-        for package, name in (("asyncpg", "asyncpg-"), ("sqlalchemy", "sqlalchemy-")):
+        for package, name in (("asyncpg", "asyncpg-"), ("[sS][qQ][lL][aA]lchemy", "sqlalchemy-")):
             for info in folder.glob(f"lib/python3*/site-packages/{package}-*.dist-info"):
                 version = ".".join(info.name.removesuffix(".dist-info").split("-")[1].split(".")[:2])
                 found.setdefault(name + version, str(program))
@@ -211,7 +211,7 @@ def our_url(version: str, text: str) -> dict[str, Any]:
     found["query"] = {k: list(v) if isinstance(v, tuple) else v for k, v in url.query.items()}
     default = sqlalchemy.PSYCOPG if float(version) >= 2.1 else sqlalchemy.PSYCOPG2
     dialect = default if url.drivername == "postgresql" else sqlalchemy.DIALECTS.get(url.drivername)
-    if dialect is not None:
+    if dialect is not None and float(version) >= 2.0:  # 1.4 names the arguments differently: its URLs alone are compared
         try:
             arguments = _sqlalchemy.arguments(url, database=dialect.database, multihost=dialect.multihost)
             found["arguments"] = {k: list(v) if isinstance(v, tuple) else v for k, v in arguments.items()}

@@ -16,7 +16,7 @@ from ..model import Given
 from . import _sqlalchemy, _wrapped, asyncpg, pg8000, psycopg, psycopg2
 from ._driver import Driver, numbered
 
-FIRST, TURN, END = (1, 4), (2, 1), (2, 2)
+FIRST, PSYCOPG3, TURN, END = (1, 4), (2, 0), (2, 1), (2, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ def translate(given: Given) -> _wrapped.Beneath | None:
         dialect = DIALECTS.get(url.drivername)
     if dialect is None:
         return None
+    if dialect is PSYCOPG and numbered(given.version) < PSYCOPG3:
+        raise SettingsError(f"Can't load plugin: sqlalchemy.dialects:{url.drivername.replace('+', '.')}", hint="psycopg 3 came with 2.0")
     if url.host is not None and "%2f" in url.host.lower():
         raise SettingsError("could not translate host name: SQLAlchemy does not decode the host", hint="write a folder as `?host=/folder`")
     found = _sqlalchemy.arguments(url, database=dialect.database, multihost=dialect.multihost)
@@ -76,7 +78,7 @@ DRIVER = _wrapped.wrapper(
     title="SQLAlchemy",
     source="https://docs.sqlalchemy.org/en/21/dialects/postgresql.html",
     versions="1.4 to 2.1, over psycopg2, psycopg, asyncpg and pg8000",
-    proven=("2.1",),
+    proven=("2.0", "2.1"),
     translate=translate,
     variants=variants,
 )
