@@ -14,7 +14,7 @@ MESSAGE = re.compile(r"^\s*(?:@?echo|printf|log\w*|print|info|warn|Write-Host|#|
 _QUOTED = re.compile(r"""(?<![=\w])("(?:[^"\\]|\\.)*"|'[^']*')""")
 _WHOLE = re.compile(r"""["'][A-Za-z_][\w.]*=[^\s"']*["']$""")
 _EXPORT = re.compile(
-    r"""(?:^|(?<=[\s;&|({"'`]))(?:export\s+|declare\s+-x\s+|local\s+|readonly\s+)?([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|)"'`]*)"""
+    r"""(?:^|(?<=[\s;|({"'`]))(?:export\s+|declare\s+-x\s+|local\s+|readonly\s+)?([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|)"'`]*)"""
 )
 
 

@@ -126,7 +126,7 @@ def find(text: str) -> Iterator[Dsn]:
                 taken = dsn.end
                 yield dsn
     if taken < 0 and "=" in text:
-        dsn = _words(text)
+        dsn = _fragment(text) if text[:1] in "?&" else _words(text)
         if dsn is not None:
             yield dsn
 
@@ -203,6 +203,17 @@ def _pdo(text: str, match: re.Match[str]) -> Dsn | None:
         return None
     host = next((o.value for o in options if o.name == "host"), "")
     return Dsn("pdo", "pgsql", match.start(), options[-1].end, host, options, closed=True)
+
+
+def _fragment(text: str) -> Dsn | None:
+    """``?sslmode=require``: what code hangs on to an address."""
+    found = _url("postgres://server/db?" + text[1:], match) if (match := URL.match("postgres://server/db?" + text[1:])) else None
+    if found is None or not any(squeezed(o.name) in ("sslmode", "sslrootcert", "sslfactory") for o in found.options):
+        return None
+    shift = len("postgres://server/db?") - 1
+    for option in found.options:
+        option.start, option.end, option.key_start = option.start - shift, option.end - shift, option.key_start - shift
+    return Dsn("url", "postgres", 0, len(text), "", found.options, found.closed)
 
 
 def _words(text: str) -> Dsn | None:

@@ -122,7 +122,10 @@ def _driver_of_variables(findings: list[Finding]) -> None:
 def _values(finding: Finding, definitions: Mapping[str, list[Definition]]) -> None:
     top = finding.path.split("/")[0] if "/" in finding.path else ""
     for name in finding.refers:
-        last = squeezed(name.rpartition(".")[2].split("[")[0])
+        written = name.rpartition(".")[2].split("[")[0]
+        if written.islower() and "_" not in written and "." not in name:
+            continue  # a local name, not a variable of the environment
+        last = squeezed(written)
         found = [d for d in definitions.get(last, ()) if (d.path, d.line) != (finding.path, finding.line) and d.value]
         near = [d for d in found if d.path.split("/")[0] == top] or found
         for definition in near[:MAX_JOINED]:

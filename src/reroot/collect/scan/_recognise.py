@@ -214,6 +214,8 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         return False
     if role == "mode" and entry.plain and entry.value.strip().isupper() and file_lean < 2 and "_" in entry.value:
         return False
+    if page.language and role in ("mode", "roots") and entry.plain and value in _NOTHING:
+        return False
     name_lean = _names.leaning(entry.name)
     if name_lean < 0 or _MYSQL_FILE.search(path_of(page)):
         return False
@@ -319,6 +321,7 @@ _TLS_LABEL = re.compile(r"^(ssl|tls|sslOptions|ssl_options|sslConfig)$")
 _CONNECTS = re.compile(r"URL|DSN|URI|DATABASE|POSTGRES|CONNECTION")
 
 
+_NOTHING = frozenset({"none", "null", "nil", "undefined", ""})
 _MYSQL_FILE = re.compile(r"(^|/)\.?my(sql)?[\w.-]*\.cnf$")
 
 

@@ -191,13 +191,13 @@ def _parser(wheel: str, function: str) -> Any:
 MAX_NESTING = 400
 _BRACKET = re.compile(r"[()\[\]{}]")
 STEMS = tuple(
-    "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: pgport dbname= database= jdbc: r2dbc"
-    " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_ create( createp connect new new\t knex( sql.open gorm. sequel establish_ pdo dj_database"
-    " drivermanager npgsql tlsconn rds begin truststore nonvalid singlecert ca_cert certnone cert_none check_hostname load_verify verify_ database_url db_url db_ insecure"
-    " node_ trustserver trust\u00a0server trustall \"pg 'pg typeorm dialect adapter provider engine driver client type".replace(
-        "\u00a0", "_"
-    ).split()
+    "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: dbname= database= jdbc: r2dbc dbi:pg"
+    " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_engine create_async create_pool createpool createconnection knex( sql.open gorm.open"
+    " sequel. sequelize establish_conn pdo drivermanager npgsql pool( client( datasource( prismapg connection( typeormmodule connector django.db dj_database"
+    " rds-ca rds_ca rds-comb rds.force global-bundle begin?cert truststore nonvalid singlecert cert_none check_hostname load_verify verify_none verify_peer database_url"
+    " db_url db_ssl insecureskip node_tls node_extra trustserver trust?server trustall \"pg\" 'pg'".replace("?", "\0").split()
 )
+STEMS = tuple(stem.replace("\0", " ") for stem in STEMS)
 """One of these stands, in any case, in whatever ANCHOR matches: a plain search is a hundred times faster than the pattern."""
 
 
@@ -404,6 +404,10 @@ class _Reading:
                 self.values.add(self.page, label, self.values.of(value), at, block)
                 return [(grandchild, inside) for child in branches for grandchild in child.named_children]
             return [(value, inside)]
+        if value.type in ("identifier", "variable_name") and self.tail(name).rpartition(".")[2].lstrip("$@") == self.text(
+            value
+        ).lstrip("$@"):
+            return []  # `self.sslmode = sslmode` only hands on
         found = self.values.of(value)
         self.values.add(self.page, label, found, at, block)
         if found.telling or not value.named_children:

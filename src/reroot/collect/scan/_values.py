@@ -57,6 +57,10 @@ _SIMPLE = re.compile(
     r"|lower|upper|toLowerCase|replace|encode|decode|from|require_env|mustGetEnv|lookup\w*|concat|base_path|storage_path|URL|File|Paths|asset|config|Getenv|GetEnvironmentVariable|var)$",
     re.IGNORECASE,
 )
+_READS = re.compile(
+    r"(?:\w{1,40}\.)?(?:get_?)?(?:env|envvar|getenv|lookup|setting|config|conf|param|flag)\w{0,20}\s?\(", re.IGNORECASE
+)
+"""A function of the team's own that reads the environment: ``env(NAME, DEFAULT)``."""
 _ENUM = re.compile(r"^[A-Za-z_][\w.:]*(?:\.|::)([A-Za-z_]+)$")
 _WORDS = {"true", "false", "none", "null", "nil", "undefined", "True", "False", "None"}
 
@@ -167,6 +171,10 @@ class Values:
             return Value(
                 joined, start, end, plain, tuple(r for s in strings for r in s.refers), exact=False, strings=len(strings)
             )
+        if _READS.match(raw) and len(raw) < 300:
+            names = [self.constant(w) or w for w in re.findall(r"[A-Za-z_]\w+", raw.partition("(")[2])]
+            if names:
+                return Value(raw, start, end, False, (names[0],), names[1] if len(names) > 1 else None)
         named = [found for w in re.findall(r"\b[A-Za-z_]\w+\b", raw[:300]) if (found := self.constant(w)) is not None]
         if named and len(raw) < 200 and not strings:
             return Value(named[-1], start, end, exact=False, strings=1)
@@ -181,7 +189,7 @@ class Values:
                 strings=len(strings),
                 telling=False,
             )
-        return Value(re.sub(r"\s+", " ", raw)[:120], start, end, False, (raw.split("(")[0].strip()[:60],), telling=False)
+        return Value(re.sub(r"\s+", " ", raw)[:120], start, end, False, (_short(raw.split("(")[0]),), telling=False)
 
     def _string(self, raw: str, start: int) -> Value:
         match = re.match(r"""([a-zA-Z@$#]{0,3})(\"\"\"|'''|"|'|`)""", raw)
@@ -228,7 +236,7 @@ class Values:
         if sign in ("||", "??", "or", "?:", "and", "&&"):
             env = ENV.findall(raw)
             last = _LAST_STRING.search(raw)
-            refers = tuple(dict.fromkeys(env)) or (raw[:60],)
+            refers = tuple(dict.fromkeys(env)) or (_short(raw),)
             return Value(raw[:160], start, end, False, refers, last[1] if last else None)
         if sign in ("==", "===", "!=", "!==", "<", ">", "<=", ">=", "in", "is"):
             seen = tuple(dict.fromkeys(ENV.findall(raw)))
@@ -282,6 +290,11 @@ ENUMS = {
     "verifyfull": "verify-full", "certnone": "CERT_NONE", "certrequired": "CERT_REQUIRED", "certoptional": "CERT_OPTIONAL",
     "verifynone": "verify_none", "verifypeer": "verify_peer",
 }  # fmt: skip
+
+
+def _short(raw: str) -> str:
+    """The start of an expression, on one line."""
+    return re.split(r"[?\n{]", raw.strip())[0].strip()[:60] or "expression"
 
 
 def _same_length(hole: str) -> str:

@@ -26,6 +26,8 @@ _ITEM = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 _FILE_KEY = re.compile(
     r"^[\w.-]+\.(properties|ya?ml|json|toml|ini|conf|env|sh|xml|sql|tf|cfg|tpl)$|^\.?(pg_service\.conf|pgpass|env)$|^Dockerfile$"
 )
+_MAPPING = re.compile(r"\s*(?:- )?[\w.\-]{1,60}:(?:\s|$)")
+"""How a text begins that is YAML within YAML."""
 _LINE = re.compile(r"^([ \t]*)(?:-[ \t]+)?([\w./\"'\-]+)[ \t]*:(?:[ \t]+(\S[^\n]*))?$")
 
 
@@ -172,6 +174,16 @@ def _literal(page: Page, name: str, value: str, start: int, end: int, key_at: in
         reader = reader_for(folded.path)
         if reader is not None and page.text.whole is None:
             _adopt(page, reader.read(folded), block, name)
+            return
+    if _MAPPING.match(folded.text) and page.text.whole is None:
+        inner = Page(folded)
+        try:
+            _events(inner, _cover(folded.text))
+        except (yaml.YAMLError, ValueError, IndexError):
+            inner = Page(folded)
+        _shapes.settle(inner)
+        if inner.entries:
+            _adopt(page, inner, block, name)
             return
     for offset, command in joined(folded.text):
         page.commands.append((folded.at(offset), command))
