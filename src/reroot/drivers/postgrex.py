@@ -1,5 +1,5 @@
 """
-Postgrex 0.18 to 0.x: TLS is off unless ``ssl`` is set. Known from its source and changelog only.
+Postgrex 0.17 to 0.x: TLS is off unless ``ssl`` is set. Known from its source and changelog; Erlang's own ssl was run.
 
 ``ssl: true`` is TLS without any check. ``ssl: [cacertfile: …]`` checks chain and host name. The older pair of ``ssl: true`` and
 ``ssl_opts`` leaves the check to Erlang's default, which was none before OTP 26 and is full since. ``'N'`` from the server is an error.
@@ -17,7 +17,7 @@ from . import _go, _whatwg
 from ._driver import Driver, major, numbered
 from ._libpq import text_of
 
-SOURCE = "postgrex lib/postgrex/protocol.ex, CHANGELOG; source only"
+SOURCE = "postgrex lib/postgrex/protocol.ex, CHANGELOG; source only; Erlang's ssl run with OTP 25"
 FIRST, LAST = (0, 17), (1, 0)
 SECURE = (0, 18)
 """From here on a list of options under ``ssl`` starts from verify_peer and a check of the host name."""
@@ -96,13 +96,13 @@ def _with_options(given: Given, base: TrustPolicy, options: Mapping[str, Any], s
         text = f"`{decided}` decides in code" if decided else "which name ssl_opts checks depends on options that settings do not tell"
         return replace(base, undecidable=Reason("custom-check", f"{text}: rehearse this client", SOURCE))
     said = Reason("verifies-chain-and-host", "ssl with options: chain and host name are checked (source only)", SOURCE)
-    return replace(base, chain=True, names="go", roots=_roots(options), reasons=(said,))
+    return replace(base, chain=True, names="erlang", roots=_roots(options), reasons=(said,))
 
 
 def _roots(options: Mapping[str, Any]) -> RootSource:
     if options.get("cacertfile"):
-        return RootSource(RootsFrom.SETTING, text_of(options["cacertfile"]), "python")
-    return RootSource(RootsFrom.CODE if "cacerts" in options else RootsFrom.SYSTEM, "", "python")
+        return RootSource(RootsFrom.SETTING, text_of(options["cacertfile"]), "erlang")
+    return RootSource(RootsFrom.CODE if "cacerts" in options else RootsFrom.SYSTEM, "", "erlang")
 
 
 DRIVER = Driver(

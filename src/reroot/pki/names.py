@@ -288,6 +288,18 @@ def _libtls_pattern(pattern: str, host: str) -> bool:
     return bool(head) and bool(inner) and not tail.startswith(".") and domain == rest
 
 
+# ── Erlang ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def erlang(leaf: Certificate, host: str) -> bool:
+    """pkix_verify_hostname with the match of ``https``, given the host as a name: an address is looked for nowhere."""
+    if _ip(host) is not None:
+        return False
+    if leaf.dns_names:
+        return any(_openssl_dns(name, host) for name in leaf.dns_names)
+    return not leaf.ip_addresses and not leaf.has_uri_names and any(cn.lower() == host.lower() for cn in leaf.common_names)
+
+
 MATCHERS: Mapping[str, Matcher] = {
     "libpq": libpq,
     "libpq-14": libpq_14,
@@ -296,6 +308,7 @@ MATCHERS: Mapping[str, Matcher] = {
     "go": go,
     "node": node,
     "webpki": webpki,
+    "erlang": erlang,
     "libtls": libtls,
     "java-https": java_https,
     "httpclient": httpclient,
@@ -308,6 +321,7 @@ SOURCES: Mapping[str, str] = {
     "go": "Go crypto/x509/verify.go VerifyHostname",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
+    "erlang": "OTP lib/public_key/src/public_key.erl pkix_verify_hostname; run with OTP 25",
     "java-https": "OpenJDK sun/security/util/HostnameChecker.java; source only",
     "httpclient": "Apache HttpClient DefaultHostnameVerifier.java; source only",
     "libtls": "libusual usual/tls/tls_verify.c tls_check_name()",
