@@ -41,6 +41,7 @@ def _fail_on(_context: click.Context, _option: click.Parameter, value: str) -> f
 @click.option("--fix", is_flag=True, help="Add the roots named by --root to the PEM trust stores found; old roots stay.")
 @click.option("--unsafe-fixes", is_flag=True, help="Also propose verify-full, replace frozen addresses, update --ca-identifier.")
 @click.option("--diff", is_flag=True, help="Print the fixes as a patch and change nothing.")
+@click.option("--patches", type=click.Path(path_type=Path), metavar="FOLDER", help="Write one patch for each repository there.")
 @click.option(
     "--root", "roots", multiple=True, type=click.Path(path_type=Path), help="PEM file with the next root, for fixes and verdicts."
 )
@@ -62,6 +63,7 @@ def scan(
     fix: bool,
     unsafe_fixes: bool,
     diff: bool,
+    patches: Path | None,
     roots: tuple[Path, ...],
     ca_identifier: str | None,
     cache: bool,
@@ -97,7 +99,9 @@ def scan(
     )
     if write_baseline:
         write_whole(write_baseline, _baseline.text(result.findings))
-    if fix or unsafe_fixes or diff:
+    if patches:
+        _patches(result, targets or (".",), patches, roots, ca_identifier, unsafe=unsafe_fixes)
+    elif fix or unsafe_fixes or diff:
         _mend(result, targets or (".",), roots, ca_identifier, unsafe=unsafe_fixes or (diff and not fix), only_print=diff)
         if diff:
             context.exit(4 if result.incomplete and not allow_incomplete else 0)
@@ -141,6 +145,22 @@ def _mend(
         click.echo(f"left alone: {reason}", err=True)
     if not made:
         click.echo("nothing to change", err=True)
+
+
+def _patches(
+    result: Scan, targets: tuple[str, ...], out: Path, roots: tuple[Path, ...], identifier: str | None, *, unsafe: bool
+) -> None:
+    from ..collect.scan._patches import emit as write_patches
+
+    if len(targets) != 1 or not Path(targets[0]).is_dir():
+        raise InputError("patches are made for one folder at a time")
+    written, refused = write_patches(
+        Path(targets[0]), result.findings, out, unsafe=unsafe, roots=_roots(roots), identifier=identifier
+    )
+    for file in written:
+        click.echo(f"wrote {file}", err=True)
+    for reason in refused:
+        click.echo(f"left alone: {reason}", err=True)
 
 
 COMMAND = scan

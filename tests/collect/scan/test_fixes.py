@@ -120,3 +120,29 @@ def test_a_patch_applies_with_the_tools_people_have(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.env").read_bytes() == made[0].after != before
+
+
+def test_each_repository_gets_one_patch_that_applies(tmp_path: Path) -> None:
+    import subprocess
+
+    from reroot.collect.scan._patches import emit
+
+    root = tmp_path / "all"
+    for name in ("one", "two"):
+        (root / name).mkdir(parents=True)
+        subprocess.run(["git", "init", "-q"], cwd=root / name, check=True, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+        (root / name / "a.env").write_text("PGSSLMODE=require\nPGSSLROOTCERT=/x.pem\n")
+    written, refused = emit(root, scan([str(root)], processes=1).findings, tmp_path / "out", unsafe=True)
+    assert ([file.name for file in written], refused) == (["one.patch", "two.patch"], [])
+    assert "RR103" in written[0].read_text()
+    done = subprocess.run(
+        ["git", "apply", str(written[0])],
+        cwd=root / "one",
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (root / "one" / "a.env").read_text() == "PGSSLMODE=verify-full\nPGSSLROOTCERT=/x.pem\n"
+    assert (root / "two" / "a.env").read_text().startswith("PGSSLMODE=require")

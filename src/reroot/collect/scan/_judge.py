@@ -239,6 +239,23 @@ def default_of(driver: str | None) -> str:
     return _DEFAULTS.get(driver or "", "the driver's default decides, and the driver is not known")
 
 
+def _plainly(policy: TrustPolicy) -> str:
+    """What a policy comes to, in a few words."""
+    if policy.ask is Ask.NEVER:
+        return "no TLS"
+    checked = {"nothing": "unchecked", "chain": "its chain checked", "chain-and-host": "its chain and name checked"}[
+        policy.check.value
+    ]
+    if policy.ask is Ask.ALWAYS:
+        return f"TLS, {checked}"
+    also = (
+        "; with `~/.postgresql/root.crt` present it is checked, and plaintext follows distrust"
+        if policy.roots.path.endswith("root.crt")
+        else ""
+    )
+    return f"TLS if offered, {checked}{also}"
+
+
 def _words(finding: Finding, policy: TrustPolicy | None) -> str:
     who = finding.driver or "a client"
     if finding.wrapper:
@@ -246,7 +263,7 @@ def _words(finding: Finding, policy: TrustPolicy | None) -> str:
     parts = [f"{finding.name}: " if finding.name and len(finding.name) < 50 else ""]
     rule = RULES[finding.rule]
     if finding.rule == "RR120":
-        parts.append(f"no TLS option; {who}: {default_of(finding.driver)}")
+        parts.append(f"no TLS option; {who}: {_plainly(policy) if policy is not None else default_of(finding.driver)}")
         return "".join(parts)
     shown = " ".join(x for x in (finding.mode, f"roots {finding.roots}" if finding.roots else "") if x)
     parts.append(f"{shown} · " if shown else "")

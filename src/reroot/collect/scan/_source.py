@@ -15,28 +15,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ._dsn import find
-from ._interpolation import look
+from ._anchors import MAX_NESTING, anchors, nesting
+from ._plainly import plainly
 from ._reader import MAX_DEPTH, Page, Unreadable
 from ._text import Text
 from ._values import Value, Values
 
-ANCHOR = re.compile(
-    r"""ssl[_\- ]?mode|sslrootcert|rejectUnauthorized|postgres(?:ql)?(?:\+\w{1,20})?://|postgis://|jdbc:(?:\w{1,20}:)?postgresql|r2dbcs?:(?:pool:)?postgresql
-    |["']?\b(?:ssl|tls|dialectOptions|sslOptions|connect_args|ssl_context|sslContext|tlsConfig|TLSConfig)\b["']?\s{0,5}(?:[:=(]|=>)
-    |\bdbname=|\bdatabase=|PGSSL|PGHOST|pgsql:|dbi:Pg|ssl[_-]?(?:root|ca)\w{0,30}|root_?ca\b|ca_?cert\w{0,30}|ca_?file
-    |psycopg\w{0,30}\.\w{0,30}connect|ConnectionPool\(|create_(?:async_)?engine|create_pool|asyncpg\.connect|pg8000\.\w{0,30}connect|aiopg\.
-    |\bnew\s{1,5}(?:pg\.)?(?:Pool|Client|Sequelize|DataSource|PrismaPg|Connection)\(|createConnection|\bknex\(|postgres\(|pgp\(|TypeOrmModule|createPool\(
-    |sql\.Open|sqlx\.\w{0,30}(?:Connect|Open)|pgx\w{0,30}\.\w{0,30}(?:Connect|New|ParseConfig)|pq\.\w{1,30}|postgres\.(?:Open|New)|gorm\.Open
-    |PG(?:\.|::)\w{0,30}[cC]onn|Sequel\.|establish_connection|pg_p?connect|new\s{1,5}\\?PDO|django\.db\.backends|dj_database_url|DriverManager\.getConnection|PGSimpleDataSource
-    |NpgsqlConnection|UseNpgsql|SslMode|PgConnectOptions|PgPoolOptions|PgSslMode|tokio_postgres|SslConnector|TlsConnector|setSsl|\.sslMode|\.sslRootCert|PGProperty
-    |rds-ca|rds_ca|global-bundle|rds-combined|BEGIN\ CERT|trustStore|NonValidating|SingleCert|caCertificate|CaCertificate|CACertificateIdentifier|ca_cert_identifier
-    |rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w{0,30}|DATABASE_SSL\w{0,30}|\w{1,30}_SSLMODE|InsecureSkipVerify|CERT_NONE|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
-    |trustServerCertificate|Trust\ Server|root\.crt|ssl_opts|verify_peer|trustAll|PgClient|PgPool|PgConnection
-    |(?:type|dialect|client|driver|adapter|provider|ENGINE)["']?\s{0,5}(?:[:=]|=>)\s{0,5}["'](?:pg|postgres|postgresql|pgsql|django\.db)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
 COMMENTS = frozenset({"comment", "line_comment", "block_comment", "multiline_comment"})
 BODIES = frozenset(
     [
@@ -188,47 +172,6 @@ def _parser(wheel: str, function: str) -> Any:
     return tree_sitter.Parser(tree_sitter.Language(getattr(grammar, function)()))
 
 
-MAX_NESTING = 400
-_BRACKET = re.compile(r"[()\[\]{}]")
-STEMS = tuple(
-    "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: dbname= database= jdbc: r2dbc dbi:pg"
-    " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_engine create_async create_pool createpool createconnection knex( sql.open gorm.open"
-    " sequel. sequelize establish_conn pdo drivermanager npgsql pool( client( datasource( prismapg connection( typeormmodule connector django.db dj_database"
-    " rds-ca rds_ca rds-comb rds.force global-bundle begin?cert truststore nonvalid singlecert cert_none check_hostname load_verify verify_none verify_peer database_url"
-    " db_url db_ssl insecureskip node_tls node_extra trustserver trust?server trustall \"pg\" 'pg'".replace("?", "\0").split()
-)
-STEMS = tuple(stem.replace("\0", " ") for stem in STEMS)
-"""One of these stands, in any case, in whatever ANCHOR matches: a plain search is a hundred times faster than the pattern."""
-
-
-def nesting(text: str) -> int:
-    """How deep brackets nest, roughly: strings and comments count like code."""
-    depth = most = 0
-    for match in _BRACKET.finditer(text):
-        depth = depth + 1 if match[0] in "([{" else max(0, depth - 1)
-        most = max(most, depth)
-    return most
-
-
-def anchors(text: str) -> list[int]:
-    """Where the telling words stand: the pattern is tried on the lines that can hold one, and on no others."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        return [match.start() for match in ANCHOR.finditer(text)]
-    lines: set[int] = set()
-    for stem in STEMS:
-        at = lowered.find(stem)
-        while at >= 0:
-            lines.add(lowered.rfind("\n", 0, at) + 1)
-            end = lowered.find("\n", at)
-            at = lowered.find(stem, end) if end >= 0 else -1
-    spots: list[int] = []
-    for start in sorted(lines):
-        end = lowered.find("\n", start)
-        spots += [match.start() for match in ANCHOR.finditer(text, start, len(text) if end < 0 else end)]
-    return spots
-
-
 def read(text: Text, language: Language) -> Page:
     page = Page(text, language=language.name)
     spots = anchors(text.text)
@@ -238,7 +181,7 @@ def read(text: Text, language: Language) -> Page:
         raise Unreadable(f"nested deeper than {MAX_NESTING}")
     parser = _parser(language.wheel, language.function) if language.wheel else None
     if parser is None:
-        _plainly(page, spots)
+        plainly(page, spots)
         return page
     data = text.text.encode("utf-8", "replace")
     offset: Callable[[int], int] = int if len(data) == len(text.text) else _Offsets(text.text).character
@@ -510,59 +453,6 @@ class _Reading:
             self.values.add(self.page, name[:1].lower() + name[1:], self.values.of(given[0]), at, block)
             return True
         return False
-
-
-_PLAIN_PAIR = re.compile(
-    r"""["']?([A-Za-z_][\w.\-]{1,60})["']?\s{0,3}(?:=>|[:=])\s{0,3}(?:(["'`])((?:(?!\2)[^\\\n]|\\.){0,400})\2|([\w.:!]{1,60}))"""
-)
-_PLAIN_STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.){8,400})\1""")
-
-
-def _plainly(page: Page, spots: list[int]) -> None:
-    """Without a grammar: pairs and strings on the telling lines. Nothing found this way is decidable."""
-    page.sure = False
-    body = page.text.text
-    seen = -1
-    for spot in spots:
-        start = body.rfind("\n", 0, spot) + 1
-        end = body.find("\n", spot)
-        end = len(body) if end < 0 else end
-        if start <= seen:
-            continue
-        seen = start
-        line = body[start:end]
-        if line.lstrip().startswith(("#", "//", "*", "--")) or len(line) > 4000:
-            continue
-        strings = [s for s in _PLAIN_STRING.finditer(line) if any(True for _ in find(s[2]))]
-        taken = [s.span() for s in strings]
-        for pair in _PLAIN_PAIR.finditer(line):
-            if any(a <= pair.start() < b for a, b in taken):
-                continue
-            group = 3 if pair[2] else 4
-            value = pair[group]
-            taken.append(pair.span())
-            computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+", value)
-            page.add(
-                pair[1],
-                value,
-                start + pair.start(group),
-                start + pair.end(group),
-                start + pair.start(1),
-                plain=not computed,
-                refers=(value,) if computed else look(value).refers,
-            )
-        for string in _PLAIN_STRING.finditer(line):
-            if string.span() in taken or not any(a <= string.start() < b for a, b in taken):
-                seen_in = look(string[2])
-                page.add(
-                    "",
-                    string[2],
-                    start + string.start(2),
-                    start + string.end(2),
-                    start + string.start(2),
-                    plain=seen_in.plain,
-                    refers=seen_in.refers,
-                )
 
 
 __all__ = ["Language", "Value", "read"]
