@@ -61,8 +61,13 @@ def site_of(inventory: Inventory, server: DeclaredServer) -> providers.Site:
     )
 
 
+def shown_as(server: DeclaredServer) -> str:
+    """The word of its provider."""
+    return str(server.provider.get("kind", "postgres"))
+
+
 def provider_of(server: DeclaredServer) -> providers.Provider:
-    return providers.find(str(server.provider.get("kind", "postgres")))
+    return providers.find(shown_as(server))
 
 
 def served(servers: Iterable[DeclaredServer], probing: Probing = probe) -> Mapping[str, Served]:
@@ -96,6 +101,8 @@ def look(
     seen = served(inventory.servers, probing)
     following: dict[str, Chain | None] = {}
     likenesses: dict[str, Likenesses] = {}
+    hosts = {s.host for s in inventory.servers}
+    strangers: dict[str, PlannedServer] = {}
     shown: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for server in inventory.servers:
         if seen[server.name].chain is None:
@@ -111,19 +118,25 @@ def look(
                 fingerprints(found.next) if found.issued_by is None else (found.issued_by.fingerprint,),
             )
             notes += [f"{server.name}: {note}" for note in found.notes]
+            for peer in found.peers:
+                if peer[1] not in hosts:
+                    strangers[peer[0]] = PlannedServer(
+                        peer[0], f"{peer[1]}:{peer[2]}", shown_as(server), server.wave, server.cluster, (), shown[server.name][1]
+                    )
         except RerootError as error:
             unread.append((server.name, error.message))
     planned = tuple(
         PlannedServer(
             s.name,
             f"{s.host}:{s.port}",
-            str(s.provider.get("kind", "postgres")),
+            shown_as(s),
             s.wave,
             s.cluster,
             *shown[s.name],
         )
         for s in inventory.servers
     )
+    unread += [(name, f"it fails over within `{s.cluster or name}`, and is not in the inventory") for name, s in strangers.items()]
     stores = tuple(_store(inventory, path, files) for path in dict.fromkeys(p for c in inventory.clients for p in c.trust_stores))
     unread += [(s.path, s.unreadable) for s in stores if s.unreadable]
     chains = {name: s.chain for name, s in seen.items()}
@@ -143,7 +156,7 @@ def look(
         next=inventory.next_root.fingerprint,
         old_ends=inventory.old_root.not_after,
         next_ends=inventory.next_root.not_after,
-        servers=planned,
+        servers=(*planned, *strangers.values()),
         clients=tuple(
             PlannedClient(c.name, c.driver, c.reaches, c.trust_stores, c.owner, _digest(c, [asked[c.name, n] for n in c.reaches]))
             for c in inventory.clients

@@ -59,7 +59,7 @@ def aurora(
             f"{len(members)} instances in {regions}, each {'a light stage' if light else 'a real PostgreSQL'}; API at {fleet.url}\n\n"
             f"  set -a; . {out}/environment; set +a\n"
             f"  reroot guide aurora --region {sorted(fleet.world.regions)[0]} --roots {out}/roots --address 127.0.0.1 --write .\n"
-            "  aws rds describe-db-instances --query 'DBInstances[].[DBInstanceIdentifier,CACertificateIdentifier]' --output text\n\n"
+            "  aws --endpoint-url $AWS_ENDPOINT_URL rds describe-db-instances --query 'DBInstances[].[DBInstanceIdentifier,CACertificateIdentifier]' --output text\n\n"
             "stop it with Ctrl-C"
         )
         _until_interrupted()

@@ -80,6 +80,7 @@ def discover(site: Site) -> Found:
         notes=tuple(filter(None, (*(f"`{p}` is pending" for p in one.pending), apart))),
         issued_by=site.next_root,
         was_issued_by=site.old_root,
+        peers=tuple((i.id, i.host, i.port) for i in region.instances if i.id in siblings and i.id != one.id),
     )
 
 

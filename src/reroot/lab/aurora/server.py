@@ -27,6 +27,10 @@ KEY, SECRET = "AKIALABLABLABLABLAB0", "lab"
 """A login that the stand-in takes, and no one else does."""
 
 
+NOWHERE = "/nonexistent/reroot-lab"
+"""A machine's own logins must not be read; a device in their place would be, by some versions."""
+
+
 class Api:
     """The stand-in, listening. A context manager; ``url`` is what ``--endpoint-url`` and ``AWS_ENDPOINT_URL`` take."""
 
@@ -75,8 +79,9 @@ class Api:
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_SESSION_TOKEN": "",
+            "AWS_CONFIG_FILE": NOWHERE,
+            "AWS_SHARED_CREDENTIALS_FILE": NOWHERE,
         }
 
     def __enter__(self) -> Api:

@@ -1,0 +1,269 @@
+"""The stand-in for the RDS API has the traps of the real one, and is understood by real boto3 and the real command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from reroot.errors import InputError
+from reroot.lab.aurora._catalogue import IDS, NEXT, OLD
+from reroot.lab.aurora._changes import open_window
+from reroot.lab.aurora.fleet import Member, clusters, like, stand_in
+from reroot.lab.aurora.world import Version
+from reroot.pki.certificate import Certificate
+from reroot.providers._rdsstage import thumbprint
+from tests.aurora import REGION, aurora
+
+OLDER = Version("aurora-postgresql", "12.9", restart_free=False, authorities=(OLD, NEXT))
+
+
+@pytest.fixture
+def fleet(tmp_path, monkeypatch):
+    members = [
+        *clusters({REGION: ["a"]}, size=2),
+        Member("old-1", REGION, version="12.9"),
+        *(Member(f"multi-{n}", REGION, "multi", engine="postgres", multi_az=True, is_writer=n == 1) for n in (1, 2, 3)),
+        Member("far-1", "eu-west-1"),
+    ]
+    with aurora(tmp_path, monkeypatch, members, versions=[OLDER]) as running:
+        yield running
+
+
+def one(fleet, id="a-1"):
+    return fleet.client().describe_db_instances(DBInstanceIdentifier=id)["DBInstances"][0]
+
+
+def modify(fleet, id="a-1", ca=NEXT, **given):
+    return fleet.client().modify_db_instance(DBInstanceIdentifier=id, CACertificateIdentifier=ca, **given)["DBInstance"]
+
+
+def refusal(act, *words, **given):
+    with pytest.raises(ClientError) as raised:
+        act(*words, **given)
+    return raised.value.response["Error"]["Code"]
+
+
+def test_a_region_offers_its_authorities_with_their_validity_and_a_default(fleet):
+    said = fleet.client().describe_certificates()
+
+    assert [c["CertificateIdentifier"] for c in said["Certificates"]] == list(IDS)
+    assert said["DefaultCertificateForNewLaunches"] == NEXT
+    assert all(c["ValidFrom"] < datetime.now(UTC) < c["ValidTill"] for c in said["Certificates"])
+
+
+def test_every_region_has_roots_of_its_own_under_the_same_ids(fleet):
+    here, there = (
+        {c["CertificateIdentifier"]: c["Thumbprint"] for c in fleet.client(r).describe_certificates()["Certificates"]}
+        for r in (REGION, "eu-west-1")
+    )
+    assert here.keys() == there.keys()
+    assert not set(here.values()) & set(there.values())
+
+
+def test_a_thumbprint_is_the_sha1_of_the_root_as_aws_publishes_it(fleet):
+    authority = fleet.lab.world.regions[REGION].authorities[NEXT]
+    said = fleet.client().describe_certificates(CertificateIdentifier=NEXT)["Certificates"][0]
+    assert said["Thumbprint"] == thumbprint(Certificate(authority.root.der))
+
+
+def test_a_change_at_once_runs_its_course_and_is_served(fleet):
+    assert modify(fleet, ApplyImmediately=True)["PendingModifiedValues"] == {"CACertificateIdentifier": NEXT}
+    assert fleet.lab.world.settled()
+    after = one(fleet)
+    assert (after["DBInstanceStatus"], after["CACertificateIdentifier"], after["PendingModifiedValues"]) == ("available", NEXT, {})
+    assert fleet.serves()["a-1"] == NEXT
+
+
+def test_nothing_can_be_changed_while_something_is_being_changed(fleet):
+    fleet.lab.faults.stuck.add("a-1")
+    modify(fleet, ApplyImmediately=True)
+    assert refusal(modify, fleet, ApplyImmediately=True) == "InvalidDBInstanceState"
+
+
+def test_the_end_that_is_told_is_that_of_the_servers_certificate_not_of_the_root(fleet):
+    said = one(fleet)["CertificateDetails"]
+    root = fleet.client().describe_certificates(CertificateIdentifier=OLD)["Certificates"][0]
+    assert said["ValidTill"] < root["ValidTill"]
+    assert said["ValidTill"] == fleet.lab.instance("a-1").leaf_ends
+
+
+def test_a_change_that_is_not_at_once_waits_for_the_window(fleet):
+    modify(fleet)
+    assert one(fleet)["CACertificateIdentifier"] == OLD
+    assert one(fleet)["PendingModifiedValues"] == {"CACertificateIdentifier": NEXT}
+    open_window(fleet.lab.world, REGION, "a-1")
+    assert fleet.lab.world.settled()
+    assert fleet.serves()["a-1"] == NEXT
+
+
+def test_a_change_at_once_flushes_whatever_else_is_pending(fleet):
+    fleet.client().modify_db_instance(DBInstanceIdentifier="a-1", DBInstanceClass="db.r6g.xlarge", ApplyImmediately=False)
+    modify(fleet, ApplyImmediately=True)
+    assert fleet.lab.world.settled()
+    said = [e["Message"] for e in fleet.client().describe_events(SourceIdentifier="a-1", SourceType="db-instance")["Events"]]
+    assert "Pending modifications were applied too: DBInstanceClass" in said
+    assert "DB instance restarted" in said
+
+
+@pytest.mark.parametrize(("id", "restarts"), [("a-1", False), ("old-1", True)], ids=["15.4", "12.9"])
+def test_the_engine_version_says_whether_it_restarts(fleet, id, restarts):
+    version = one(fleet, id)
+    said = fleet.client().describe_db_engine_versions(Engine=version["Engine"], EngineVersion=version["EngineVersion"])
+    assert said["DBEngineVersions"][0]["SupportsCertificateRotationWithoutRestart"] is not restarts
+    modify(fleet, id, ApplyImmediately=True)
+    assert fleet.lab.world.settled()
+    events = [e["Message"] for e in fleet.client().describe_events(SourceIdentifier=id, SourceType="db-instance")["Events"]]
+    assert ("DB instance restarted" in events) is restarts
+
+
+@pytest.mark.parametrize("how", ["reboot", "failover"])
+def test_a_certificate_without_its_restart_comes_with_the_next_one_planned_or_not(fleet, how):
+    modify(fleet, ApplyImmediately=True, CertificateRotationRestart=False)
+    assert fleet.lab.world.settled()
+    assert fleet.serves()["a-1"] == OLD
+    if how == "reboot":
+        fleet.client().reboot_db_instance(DBInstanceIdentifier="a-1")
+    else:
+        fleet.client().failover_db_cluster(DBClusterIdentifier="a")
+    assert fleet.lab.world.settled()
+    assert fleet.serves()["a-1"] == NEXT
+
+
+def test_a_failover_changes_the_writer(fleet):
+    fleet.client().failover_db_cluster(DBClusterIdentifier="a")
+    fleet.lab.world.settled()
+    members = fleet.client().describe_db_clusters(DBClusterIdentifier="a")["DBClusters"][0]["DBClusterMembers"]
+    assert {m["DBInstanceIdentifier"]: m["IsClusterWriter"] for m in members} == {"a-1": False, "a-2": True}
+
+
+def test_an_aurora_cluster_has_no_authority_of_its_own(fleet):
+    act = fleet.client().modify_db_cluster
+    assert refusal(act, DBClusterIdentifier="a", CACertificateIdentifier=NEXT) == "InvalidParameterCombination"
+
+
+def test_a_multi_az_cluster_changes_as_a_whole_and_its_members_not_singly(fleet):
+    assert refusal(modify, fleet, "multi-2", ApplyImmediately=True) == "InvalidParameterCombination"
+    fleet.client().modify_db_cluster(DBClusterIdentifier="multi", CACertificateIdentifier=NEXT, ApplyImmediately=True)
+    assert fleet.lab.world.settled()
+    assert {fleet.serves()[f"multi-{n}"] for n in (1, 2, 3)} == {NEXT}
+
+
+def test_an_unknown_authority_is_told_by_instances_and_not_declared_by_clusters(fleet):
+    assert refusal(modify, fleet, ca="rds-ca-1999") == "CertificateNotFound"
+    act = fleet.client().modify_db_cluster
+    assert refusal(act, DBClusterIdentifier="multi", CACertificateIdentifier="rds-ca-1999") == "InvalidParameterValue"
+
+
+def test_a_version_takes_only_the_authorities_that_it_names(fleet):
+    assert refusal(modify, fleet, "old-1", "rds-ca-ecc384-g1") == "InvalidParameterCombination"
+
+
+def test_new_instances_are_born_on_the_accounts_default_of_their_region(fleet):
+    fleet.client().modify_certificates(CertificateIdentifier=OLD)
+    born = fleet.client().create_db_instance(DBInstanceIdentifier="new-1", DBInstanceClass="x", Engine="postgres", EngineVersion="15.4")
+    assert born["DBInstance"]["CACertificateIdentifier"] == OLD
+    overridden = fleet.client().describe_certificates(CertificateIdentifier=OLD)["Certificates"][0]
+    assert overridden["CustomerOverride"]
+    assert overridden["CustomerOverrideValidTill"] == overridden["ValidTill"]
+    assert fleet.client("eu-west-1").describe_certificates()["DefaultCertificateForNewLaunches"] == NEXT
+    fleet.client().modify_certificates(RemoveCustomerOverride=True)
+    assert fleet.client().describe_certificates()["DefaultCertificateForNewLaunches"] == NEXT
+
+
+def test_a_replica_does_not_inherit_its_sources_authority_but_may_name_one(fleet):
+    create = fleet.client().create_db_instance_read_replica
+    born = create(DBInstanceIdentifier="replica-1", SourceDBInstanceIdentifier="a-1")["DBInstance"]
+    assert (born["CACertificateIdentifier"], one(fleet)["CACertificateIdentifier"]) == (NEXT, OLD)
+    named = create(DBInstanceIdentifier="replica-2", SourceDBInstanceIdentifier="a-1", CACertificateIdentifier=OLD)["DBInstance"]
+    assert named["CACertificateIdentifier"] == OLD
+
+
+def test_an_immediate_opt_in_cannot_be_undone_and_one_for_the_window_can(fleet):
+    arn = one(fleet)["DBInstanceArn"]
+    action = "ca-certificate-rotation"
+    fleet.lab.world.maintenance[REGION, arn] = {"Action": action, "AutoAppliedAfterDate": datetime.now(UTC)}
+    apply = fleet.client().apply_pending_maintenance_action
+
+    def opt(how):
+        return apply(ResourceIdentifier=arn, ApplyAction=action, OptInType=how)["ResourcePendingMaintenanceActions"]
+
+    assert opt("next-maintenance")["PendingMaintenanceActionDetails"][0]["CurrentApplyDate"] > datetime.now(UTC)
+    assert "OptInStatus" not in opt("undo-opt-in")["PendingMaintenanceActionDetails"][0]
+    opt("immediate")
+    assert refusal(opt, "undo-opt-in") == "InvalidParameterCombination"
+    assert fleet.lab.world.settled()
+    assert fleet.serves()["a-1"] == NEXT
+
+
+def test_records_come_in_pages_of_a_hundred(tmp_path, monkeypatch):
+    members = [Member(f"i-{n:03}", REGION) for n in range(250)]
+    with aurora(tmp_path, monkeypatch, members) as fleet:
+        pages = list(fleet.client().get_paginator("describe_db_instances").paginate())
+        assert [len(p["DBInstances"]) for p in pages] == [100, 100, 50]
+        wanted = [{"Name": "db-instance-id", "Values": ["i-007", "i-249"]}]
+        found = fleet.client().describe_db_instances(Filters=wanted)["DBInstances"]
+        assert [i["DBInstanceIdentifier"] for i in found] == ["i-007", "i-249"]
+
+
+def test_what_befalls_a_call_is_what_boto3_would_see(fleet):
+    fleet.lab.faults.once["DescribeDBInstances"] = ["throttle", "error"]
+    bare = boto3.client("rds", region_name=REGION, endpoint_url=fleet.lab.url, config=Config(retries={"total_max_attempts": 1}))
+    assert refusal(bare.describe_db_instances) == "Throttling"
+    assert refusal(bare.describe_db_instances) == "InternalFailure"
+    fleet.lab.faults.denied.add("DescribeDBInstances")
+    assert refusal(bare.describe_db_instances) == "AccessDenied"
+
+
+def test_a_stale_describe_says_what_was_true_before(fleet):
+    fleet.lab.faults.stale = 3600
+    modify(fleet, ApplyImmediately=True)
+    fleet.lab.world.settled()
+    assert one(fleet)["CACertificateIdentifier"] == OLD
+    fleet.lab.faults.stale = 0
+    assert one(fleet)["CACertificateIdentifier"] == NEXT
+
+
+def test_the_calls_that_terraform_makes_for_an_instance_are_answered(fleet):
+    """Read, tags, modify, read until available: the provider's own order for `aws_db_instance`."""
+    client = fleet.client()
+    read = client.describe_db_instances(Filters=[{"Name": "dbi-resource-id", "Values": ["db-A-1"]}])["DBInstances"][0]
+    assert client.list_tags_for_resource(ResourceName=read["DBInstanceArn"])["TagList"] == []
+    modify(fleet, ApplyImmediately=True)
+    client.get_waiter("db_instance_available").wait(DBInstanceIdentifier="a-1", WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+    assert one(fleet)["CACertificateIdentifier"] == NEXT
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")
+def test_the_aws_command_line_understands_it(fleet, exercised):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | dict(fleet.lab.api.environment(REGION))
+    asked = ["aws", "--endpoint-url", fleet.lab.url, "rds", "describe-db-instances", "--db-instance-identifier", "a-1", "--query", "DBInstances[0].CertificateDetails.CAIdentifier", "--output", "text"]  # fmt: skip
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, OLD), done.stderr
+    exercised("aws command line")
+
+
+def test_a_fleet_is_stood_up_like_another_ones_description():
+    members = like({"instances": [{"id": "x", "region": "eu-west-1", "cluster": "c", "is_writer": True, "ca": "rds-ca-2015"}]})
+    assert members == [Member("x", "eu-west-1", "c", is_writer=True)]
+    for wrong in ({}, {"instances": [{}]}, {"instances": []}, {"instances": 3}):
+        with pytest.raises(InputError):
+            like(wrong)
+
+
+def test_two_instances_of_one_name_are_refused():
+    with pytest.raises(InputError, match="two instances `x`"), stand_in([Member("x", REGION), Member("x", REGION)], light=True):
+        pass
+
+
+def test_an_old_root_may_end_when_one_wishes(tmp_path, monkeypatch):
+    ended = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    with aurora(tmp_path, monkeypatch, old_ends=ended) as fleet:
+        said = fleet.client().describe_certificates(CertificateIdentifier=OLD)["Certificates"][0]
+        assert said["ValidTill"] == ended
