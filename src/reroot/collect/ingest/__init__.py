@@ -4,7 +4,7 @@ Server logs as evidence that misses nobody: from one file to terabytes.
     find(places)                 files, folders, standard input; plain, gzip, zstd
     ingest(logs, …)              one rollup of all: in this process, over several, or one shard of many
     dump / load / merge          rollups in files, for shards on many machines
-    follow(logs, …)              what is written from now on, across rotation and truncation
+    Follower(places, …)          what is written from now on, across rotation and truncation
     to_evidence(ingested, now)   what the ledger keeps, and what it knows a log again by
 
 The parser is ``reroot.logs``; everything here only brings it bytes.
@@ -13,12 +13,13 @@ The parser is ``reroot.logs``; everything here only brings it bytes.
 from __future__ import annotations
 
 from ._evidence import from_evidence, to_evidence
+from ._follow import Follower
 from ._objects import Known, Log, Unreadable, find
 from ._read import Piece, Read, Ways, read
 from ._run import Ingested, ingest, pieces, summed
 from ._saved import dump, load, merge
 
 __all__ = [
-    "Ingested", "Known", "Log", "Piece", "Read", "Unreadable", "Ways", "dump", "find", "from_evidence", "ingest", "load", "merge",
+    "Follower", "Ingested", "Known", "Log", "Piece", "Read", "Unreadable", "Ways", "dump", "find", "from_evidence", "ingest", "load", "merge",
     "pieces", "read", "summed", "to_evidence",
 ]  # fmt: skip
