@@ -91,7 +91,7 @@ class Reaction:
     alert: int | None = None
     waited: float | None = None
     tls: str = ""
-    facts: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    facts: Mapping[str, object] = field(default_factory=lambda: NOTHING, hash=False)
 
     @property
     def words(self) -> str:
