@@ -21,8 +21,8 @@ from ..logs import Bearing, Event, Rollup, Row, bearing
 from ..rotation import Answer
 from .ingest import Follower
 
-UNLIKELY = {Bearing.DISTRUST: 1e-4, Bearing.UNDECIDABLE: 1e-7}
-"""How unlikely more refusals than before must be to count. An alert says what it means, a hang-up does not."""
+UNLIKELY = 1e-6
+"""How unlikely more refusals than before must be to count: less than one false alarm in a thousand cut-overs of busy servers."""
 
 FEWEST = {Bearing.DISTRUST: 2, Bearing.UNDECIDABLE: 4}
 """Fewer of them are never enough: a client that cannot connect tries again."""
@@ -100,9 +100,13 @@ def _turned_away(old: _Seen, new: _Seen, before_seconds: float, since_seconds: f
     found = []
     for (server, address, meaning), times in new.refusals.items():
         usual = old.refusals[server, address, meaning]
-        if meaning not in UNLIKELY or times < FEWEST[meaning] or at_least(times, usual + times, share) >= UNLIKELY[meaning]:
+        if times < FEWEST.get(meaning, times + 1):
             continue
         was_client = old.logins[server, address] > 0
+        # An alert says what it means: from one who used to log in and never sent any, it needs no statistics.
+        is_plain = meaning is Bearing.DISTRUST and was_client and not usual
+        if not is_plain and at_least(times, usual + times, share) >= UNLIKELY:
+            continue
         if meaning is Bearing.UNDECIDABLE and (new.logins[server, address] or not was_client):
             continue
         cause = new.causes[server, address, meaning]
