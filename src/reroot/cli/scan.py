@@ -115,6 +115,8 @@ def scan(
 
 
 def _roots(files: tuple[Path, ...]) -> tuple[Certificate, ...]:
+    if not files:
+        return ()
     from .. import truststores
 
     found: list[Certificate] = []

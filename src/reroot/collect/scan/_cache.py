@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,10 +45,22 @@ class Cache:
             return Cached(self.version)
         return cached if cached.version == self.version else Cached(self.version)
 
-    def save(self, signatures: dict[str, int], found: dict[str, Harvest]) -> None:
-        """Keep what this scan found; a cache that cannot be written is no error."""
-        if signatures == self.cached.signatures:
-            return
+    def renew(
+        self, paths: Sequence[str], changed: Mapping[str, int], gone: Collection[str], found: dict[str, Harvest]
+    ) -> dict[str, Harvest]:
+        """All that is known of *paths* now: *found* in what *changed*, and what was known of the rest."""
+        old = self.cached
+        if not changed and not gone and len(paths) == len(old.signatures):
+            return old.found
+        signatures = {path: old.signatures[path] for path in paths if path in old.signatures and path not in gone}
+        signatures.update(changed)
+        kept = {path: harvest for path, harvest in old.found.items() if path in signatures and path not in changed}
+        kept.update(found)
+        self._save(signatures, kept)
+        return kept
+
+    def _save(self, signatures: dict[str, int], found: dict[str, Harvest]) -> None:
+        """A cache that cannot be written is no error."""
         data = packed(Cached(self.version, signatures, found))
         temporary = self.file.with_suffix(f".{os.getpid()}")
         try:

@@ -15,7 +15,6 @@ from ...errors import InputError
 from ._cache import Cache
 from ._finding import Finding, Harvest, Limit
 from ._ignores import accept
-from ._image import image, is_image
 from ._join import join
 from ._judge import assumed, fingerprint, judge
 from ._look import look
@@ -79,7 +78,9 @@ def scan(
             raise InputError(
                 f"`{target}` does not exist", hint="a target is a folder, a file, an image's tar, or `-` for standard input"
             )
-        if is_image(path):
+        if _may_be_image(path):
+            from ._image import image
+
             found, files, size = image(path)
             harvests.update({prefix + name: harvest for name, harvest in found.items()})
             result.files += files
@@ -118,22 +119,36 @@ def _folder(
     walk = Walk(str(root), excludes, gitignore)
     paths = list(walk.paths())
     cache = Cache(root) if use_cache else None
-    signatures: dict[str, int] = {}
+    changed: dict[str, int] = {}
+    gone: set[str] = set()
     found: dict[str, Harvest] = {}
     for batch in run(str(root), paths, cache.cached.signatures.get if cache else None, processes or os.cpu_count() or 1):
         result.files += batch.files
         result.size += batch.size
-        signatures.update((paths[number], mark) for number, mark in batch.signatures)
+        changed.update((paths[number], mark) for number, mark in batch.changed.items())
+        gone.update(paths[number] for number in batch.gone)
         found.update((paths[number] if number >= 0 else ".", harvest) for number, harvest in batch.found.items())
     if cache is not None:
-        old = cache.cached
-        found.update((p, h) for p, h in old.found.items() if p not in found and signatures.get(p) == old.signatures.get(p, 0))
-        cache.save(signatures, found)
+        found = cache.renew(paths, changed, gone, found)
         result.files = len(paths)
     for name, harvest in found.items():
         harvests[prefix + name] = _renamed(harvest, name, prefix + name) if prefix else harvest
     result.incomplete += walk.limits
     result.ignored += walk.ignored
+
+
+def _may_be_image(path: Path) -> bool:
+    """An image's own module is only read for what could be one: a tar, or a folder with an index."""
+    if path.is_dir() and not (path / "oci-layout").is_file():
+        return False
+    if path.is_file():
+        with open(path, "rb") as file:
+            file.seek(257)
+            if file.read(5) != b"ustar":
+                return False
+    from ._image import is_image
+
+    return is_image(path)
 
 
 def _renamed(harvest: Harvest, old: str, new: str) -> Harvest:

@@ -44,10 +44,11 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
 @dataclass(slots=True)
 class Batch:
-    """What one worker found: by number of the path, with the signature of each file that was read."""
+    """What one worker found, by number of the path: with the signature of each file that is new or changed, and the files gone."""
 
     found: dict[int, Harvest] = field(default_factory=dict)
-    signatures: list[tuple[int, int]] = field(default_factory=list)
+    changed: dict[int, int] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
     files: int = 0
     size: int = 0
 
@@ -140,11 +141,11 @@ def _work(root: str, paths: Sequence[str], numbers: Iterator[int], known: Callab
             try:
                 mark = signature(os.lstat(prefix + path))
             except OSError:
-                mark = -1
-            if mark >= 0:
-                batch.signatures.append((number, mark))
+                batch.gone.append(number)
+            else:
                 if known(path) == mark:
                     continue
+                batch.changed[number] = mark
         try:
             fd = os.open(prefix + path, _FLAGS)
         except OSError as error:
