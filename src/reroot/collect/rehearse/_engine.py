@@ -185,11 +185,21 @@ class _Memory:
         """Whoever owns the real socket closes it."""
 
 
+def _load_tlslite() -> None:
+    """Its first import warns of a module of Python's that it would use elsewhere."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import tlslite  # noqa: F401
+
+
 @lru_cache(maxsize=1)
 def _connection_class() -> type[Any]:
     """tlslite's connection, whose flight stops before the proof."""
-    from tlslite.api import TLSConnection
+    _load_tlslite()
     from tlslite.messages import Certificate, CertificateVerify, Message
+    from tlslite.tlsconnection import TLSConnection
 
     class Connection(TLSConnection):  # type: ignore[misc]
         withholding = False
@@ -235,7 +245,9 @@ def _for_tlslite(scene: Scene) -> tuple[Any, Any]:
 
 
 def _chain_and_key(scene: Scene) -> tuple[Any, Any]:
-    from tlslite.api import X509, X509CertChain, parsePEMKey
+    from tlslite.utils.keyfactory import parsePEMKey
+    from tlslite.x509 import X509
+    from tlslite.x509certchain import X509CertChain
 
     chain = []
     for der in scene.chain:
@@ -256,7 +268,8 @@ class KeylessEngine:
     __slots__ = ("_handshake", "_memory", "_reader", "_tls", "alert", "complete", "over")
 
     def __init__(self, scene: Scene, *, old_tls: bool) -> None:
-        from tlslite.api import HandshakeSettings
+        _load_tlslite()
+        from tlslite.handshakesettings import HandshakeSettings
 
         chain, key = _for_tlslite(scene)
         settings = HandshakeSettings()

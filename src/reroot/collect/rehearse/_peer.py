@@ -74,20 +74,19 @@ def _address(hexadecimal: str) -> str:
 
 
 def _members(session: int) -> Iterator[int]:
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            try:
-                if os.getsid(int(entry.name)) == session:
-                    yield int(entry.name)
-            except OSError:
-                continue
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdecimal()):
+        try:
+            if os.getsid(pid) == session:
+                yield pid
+        except OSError:
+            continue
 
 
 def _holds(pid: int, inode: str) -> bool:
     wanted = f"socket:[{inode}]"
+    folder = f"/proc/{pid}/fd"
     try:
-        with os.scandir(f"/proc/{pid}/fd") as entries:
-            return any(_link(entry.path) == wanted for entry in entries)
+        return any(_link(f"{folder}/{fd}") == wanted for fd in os.listdir(folder))
     except OSError:
         return False
 
@@ -102,9 +101,10 @@ def _link(path: str) -> str:
 def _describe(pid: int) -> Process:
     program = _link(f"/proc/{pid}/exe")
     try:
-        mapped = {"/" + line.rstrip("\n").partition("/")[2] for line in open(f"/proc/{pid}/maps") if "/" in line}  # noqa: SIM115
+        lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
     except OSError:
         return Process(program, Family.UNKNOWN, {})
+    mapped = {"/" + line.partition("/")[2] for line in lines if "/" in line}
     libraries = {name: os.path.basename(path) for name, shape in LIBRARIES.items() for path in mapped if shape.search(path)}
     return Process(program, _family(program, frozenset(libraries)), libraries)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -221,7 +222,7 @@ class _Performance:
         self.words = bytearray()
         self.last = 0.0
         self.child: subprocess.Popen[bytes] | None = None
-        self.over = False
+        self.output = -1
 
     def play(self) -> tuple[Run, Process, list[bytes]]:
         began = monotonic()
@@ -291,6 +292,7 @@ class _Performance:
             if inside is not None:
                 inside.close()
         os.set_blocking(read, False)
+        self.output = read
         stage.watch(read, lambda: self._listen_to(stage, read))
         if journey.isolated:
             self._take_doors(stage, ours)
@@ -322,14 +324,18 @@ class _Performance:
         except BlockingIOError:
             return
         if not data:
-            stage.forget(fd)
-            os.close(fd)
-            self.over = True
+            self._stop_listening(stage)
             return
         if self.show is not None:
             os.write(self.show, data)
         self.words += data
         del self.words[:-MAX_WORDS]
+
+    def _stop_listening(self, stage: Stage) -> None:
+        if self.output >= 0:
+            stage.forget(self.output)
+            os.close(self.output)
+            self.output = -1
 
     def _watch(self, stage: Stage, began: float) -> None:
         assert self.child is not None
@@ -360,7 +366,13 @@ class _Performance:
                 stage.turn(0.02)
         _signal(child.pid, signal.SIGKILL)
         child.wait()
+        while self.output >= 0 and self._is_readable():
+            self._listen_to(stage, self.output)
+        self._stop_listening(stage)
         return code
+
+    def _is_readable(self) -> bool:
+        return bool(select.select([self.output], [], [], 0)[0])
 
 
 def _signal(group: int, number: int) -> None:
