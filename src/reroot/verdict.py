@@ -29,7 +29,9 @@ from .model import (
     TrustPolicy,
     Verdict,
 )
-from .pki import Certificate, TrustSet, check_chain, check_name, parse_failure, may_be_public
+from .pki import Certificate, TrustSet
+from .pki.judge import check_chain, check_name, parse_failure
+from .pki.public_roots import may_be_public
 from .roots import Roots, collect
 
 DRIVER_ERROR = "settings-error"

@@ -6,7 +6,7 @@ import pytest
 
 from reroot import drivers
 from reroot.model import Given
-from reroot.pki import check_name
+from reroot.pki.judge import check_name
 from tests.drivers.tables import client, said
 
 INI = """[databases]

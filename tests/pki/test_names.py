@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reroot.lab import ca
 from reroot.lab.postgres import clean_environment
-from reroot.pki import Certificate, check_name
+from reroot.pki import Certificate
+from reroot.pki.judge import check_name
 
 ROOT = ca.root("corp-root")
 

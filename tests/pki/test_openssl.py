@@ -12,7 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from reroot.lab import ca
 from reroot.model import Stack
-from reroot.pki import TrustSet, check_chain
+from reroot.pki import TrustSet
+from reroot.pki.judge import check_chain
 from tests.machine import NOW, served
 
 ROOT, OTHER = ca.root("corp-root"), ca.root("other-root")

@@ -12,7 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from reroot.lab import ca
 from reroot.model import Stack
-from reroot.pki import TrustSet, check_chain, may_be_public
+from reroot.pki import TrustSet
+from reroot.pki.judge import check_chain
+from reroot.pki.public_roots import may_be_public
 from tests.machine import NOW, served
 
 CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)

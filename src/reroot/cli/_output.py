@@ -68,11 +68,18 @@ def emit(document: Document, outputs: Outputs, *, quiet: bool = False) -> None:
             _to_terminal(name, rendered)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a result file by way of a temporary one beside it."""
+def write_whole(path: Path, result: str | bytes) -> None:
+    """Write a result file by way of a temporary one beside it; a device or a pipe is written to as it is, and stays what it is."""
+    content = result.encode() if isinstance(result, str) else result
+    if path.exists() and not path.is_file():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise InputError(f"cannot write `{path}`: {error.strerror}") from error
+        return
     temporary = path.with_name(f".{path.name}.reroot")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

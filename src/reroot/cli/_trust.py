@@ -15,8 +15,9 @@ from ..collect._trustcases import LARGE, in_child, read
 from ..collect.trustfiles import READERS, Change
 from ..errors import RerootError, TrustStoreError
 from ..model import Reason, Secret, Stack
-from ..pki import TrustSet, check_chain, check_name
+from ..pki import TrustSet
 from ..pki.certificate import Certificate
+from ..pki.judge import check_chain, check_name
 from ..reports import Document
 from ..reports.text import table
 from ..truststores import Entry, Roots

@@ -17,7 +17,7 @@ from ..model import Secret
 from ..pki.certificate import Certificate
 from ..reports import Document
 from ..reports.text import table
-from ._output import Outputs
+from ._output import Outputs, write_whole
 
 WORDS = {"p12": "pkcs12", "pfx": "pkcs12", "p7b": "pkcs7"}
 USUAL_PASSWORD = "changeit"
@@ -116,18 +116,8 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         made.append((name, path, content, note))
     for _, path, content, _ in made:
         if content is not None:
-            _write_whole(Path(path), content)
+            write_whole(Path(path), content)
     return tuple(Written(path, name, "unchanged" if content is None else "written", note) for name, path, content, note in made)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.reroot")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write `{path}`: {error.strerror}") from error
 
 
 def document(made: Chosen, written: Sequence[Written], *, when: datetime | None = None) -> Document:

@@ -1,0 +1,40 @@
+"""
+The questions about a chain, each led to the rules of the stack or driver that is asked.
+
+A stack without rules answers "not known", never yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from ..model import Reason, Stack
+from . import names, openssl, search
+from ._check import ChainCheck, TrustSet
+from .certificate import Certificate
+
+Chain = tuple[Certificate, ...]
+PathRules = Callable[[Stack, Chain, TrustSet, datetime], ChainCheck]
+
+PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, **search.FAMILIES}
+UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {"java": search.java_cannot_parse}
+
+
+def check_chain(stack: Stack, chain: Chain, anchors: TrustSet, when: datetime) -> ChainCheck:
+    """Would *stack* build a path from *chain* (leaf first) to one of *anchors* at *when*?"""
+    rules = PATH_RULES.get(stack.family)
+    if rules is None:
+        return ChainCheck(None, (Reason("unknown-tls-stack", f"no path-building rules are known for `{stack.family}`"),))
+    return rules(stack, chain, anchors, when)
+
+
+def check_name(rules: str, leaf: Certificate, host: str) -> tuple[Reason, ...]:
+    """Why *leaf* does not stand for *host*; empty when it does."""
+    return names.check(rules, leaf, host)
+
+
+def parse_failure(stack: Stack, chain: Chain) -> Reason | None:
+    """Why *stack* cannot even read *chain*, so that a handshake fails although nothing is checked; None when it can."""
+    look = UNREADABLE.get(stack.family)
+    return None if look is None else look(chain)
