@@ -114,9 +114,9 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         if set(back) != set(roots):
             raise TrustStoreError(f"reads back as {len(back)} roots instead of {len(roots)}", where=path)
         made.append((name, path, content, note))
-    for _, path, content, _ in made:
-        if content is not None:
-            write_whole(Path(path), content)
+    for _, path, new, _ in made:
+        if new is not None:
+            write_whole(Path(path), new)
     return tuple(Written(path, name, "unchanged" if content is None else "written", note) for name, path, content, note in made)
 
 
