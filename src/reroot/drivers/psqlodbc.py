@@ -59,7 +59,8 @@ def read(given: Given) -> Settings:
     if not any(name.lower() in ("sslmode", "ca") for name, _ in pairs) and settings.get("sslmode") == "disable":
         values = {**settings.values, "sslmode": Setting("disable", "default")}
         settings = Settings(settings.driver, values, settings.unknown, settings.endpoints)
-    unknown = {n: v for n, v in pairs if n.lower() not in KEYWORDS and n.lower() not in ANONYMOUS}
+    # What is no word may be a part of anything, a password too.
+    unknown = {n: v for n, v in pairs if n.isidentifier() and n.lower() not in KEYWORDS and n.lower() not in ANONYMOUS}
     return Settings(settings.driver, settings.values, unknown, settings.endpoints)
 
 
