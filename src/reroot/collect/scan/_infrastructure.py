@@ -44,6 +44,19 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
         if _RESOURCE.match(block.label) and "cluster " not in block.label.replace("rds_cluster ", "cluster "):
             _absent(page, path, harvest, block.index, by_block)
     _cloudformation(page, path, harvest, by_block)
+    _rules_of_logins(page, path, harvest)
+
+
+def _rules_of_logins(page: Page, path: str, harvest: Harvest) -> None:
+    """``pg_hba.conf``: one finding that says whether any login from elsewhere goes without TLS."""
+    rules = [e for e in page.entries if page.blocks[e.block].label == "pg_hba" and e.name in ("host", "hostssl", "hostnossl")]
+    rules = [e for e in rules if not e.value.split()[-1].startswith(("127.", "::1", "localhost", "samehost"))]
+    lax = next((e for e in rules if e.name != "hostssl"), None)
+    deciding = lax or next(iter(rules), None)
+    if deciding is not None:
+        finding = _finding(page, path, deciding, [], "RR505" if lax else "RR504")
+        finding.mode, finding.spots = deciding.name, {}
+        harvest.findings.append(finding)
 
 
 def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[str], word: str) -> None:

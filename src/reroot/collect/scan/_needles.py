@@ -103,6 +103,8 @@ WORDS = (
     "libpq",
     "pgxpool",
     "pgbouncer",
+    "hostssl",
+    "hostnossl",
 )
 
 Find = Callable[[memoryview], bool]

@@ -109,6 +109,7 @@ def steps(page: Page, path: str, harvest: Harvest) -> None:
         re.search(r"mysql|maria|docdb|documentdb", body, re.IGNORECASE) is not None and not ours
     )
     _addresses(page, path, harvest, body, theirs, ours)
+    _mounts(page, path, harvest)
     for at, command in page.commands:
         _command(page, path, harvest, at, command, ours, theirs)
     for match in _HOME.finditer(body) if ".postgresql/root.c" in body else ():
@@ -120,6 +121,21 @@ def steps(page: Page, path: str, harvest: Harvest) -> None:
             ) and page.language not in ("dockerfile",):
                 continue
             _add(page, path, harvest, match.start(), match.end(), "trust-store-reference", "RR105", match[0], "libpq")
+
+
+def _mounts(page: Page, path: str, harvest: Harvest) -> None:
+    """A trust store mounted by ``subPath``: Kubernetes never updates it in a running pod."""
+    by_block = {e.block: e for e in page.entries if e.name == "mountPath"}
+    for entry in page.entries:
+        mount = by_block.get(entry.block)
+        if entry.name != "subPath" or mount is None or not _CERTIFICATE.search(mount.value) or _names.leaning(mount.value) < 0:
+            continue
+        if _OURS.search(f"{entry.value} {mount.value}"):
+            finding = _add(
+                page, path, harvest, entry.key_start, entry.end, "trust-store-reference", "RR206", mount.value, inside=True
+            )
+            finding.spots = {}
+            harvest.copies.append(Copied(entry.value, mount.value, path, finding.line))
 
 
 def _addresses(page: Page, path: str, harvest: Harvest, body: str, theirs: bool, ours: bool) -> None:
