@@ -96,7 +96,10 @@ def scan(
         use_cache=cache,
         next_roots=_roots(roots),
         accepted=_baseline.read(baseline) if baseline else frozenset(),
+        progress=_progress if sys.stderr.isatty() and not quiet else lambda _: None,
     )
+    if sys.stderr.isatty() and not quiet:
+        _progress("")
     if write_baseline:
         write_whole(write_baseline, _baseline.text(result.findings))
     if patches:
@@ -112,6 +115,13 @@ def scan(
         context.exit(4)
     if any(holds(f) in fail_on for f in result.findings if f.level != "note"):
         context.exit(1)
+
+
+def _progress(what: str) -> None:
+    """One line on the terminal that the next one overwrites; empty to take it away."""
+    from ..reports.text import visible
+
+    click.echo(f"\r\x1b[K{visible(what)}{' …' if what else ''}", err=True, nl=False)
 
 
 def _roots(files: tuple[Path, ...]) -> tuple[Certificate, ...]:

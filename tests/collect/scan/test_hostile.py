@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +179,39 @@ def test_lines_of_a_megabyte_take_no_noticeable_time(tmp_path: Path) -> None:
         for end in ("env", "py", "yaml", "js", "sh", "tf", "json"):
             (tmp_path / f"long{number}.{end}").write_text(f'x = "{line}"\nsslmode = 1\n')
     scanned(tmp_path)
+
+
+@pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace is not installed: that a scan starts and calls nothing was not watched"
+)
+def test_a_scan_starts_no_program_and_opens_no_connection(tmp_path: Path) -> None:
+    for make, _ in LIMITED:
+        make(tmp_path)
+    (tmp_path / "app.env").write_text(GOOD)
+    (tmp_path / "pgadmin4.db").write_bytes(b"SQLite format 3\0" + b"\0" * 100)
+    log = tmp_path.parent / "calls.log"
+    watched = ["strace", "-f", "-qq", "-e", "trace=execve,socket,connect", "-o", str(log)]
+    done = subprocess.run(
+        [
+            *watched,
+            sys.executable,
+            "-c",
+            "from reroot.cli import main; main()",
+            "scan",
+            str(tmp_path),
+            "--no-cache",
+            "-q",
+            "-j",
+            "2",
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if b"Operation not permitted" in done.stderr:
+        pytest.skip("this machine forbids tracing: that a scan starts and calls nothing was not watched")
+    assert done.returncode == 4
+    calls = [
+        line.split(None, 1)[1] for line in log.read_text().splitlines() if not line.split(None, 1)[1].startswith(("+++", "---"))
+    ]
+    assert len(calls) == 1
+    assert calls[0].startswith("execve(")

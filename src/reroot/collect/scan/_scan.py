@@ -62,6 +62,7 @@ def scan(
     use_cache: bool = False,
     next_roots: Sequence[Certificate] = (),
     accepted: frozenset[str] = frozenset(),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Scan:
     """Scan *targets*: folders, files, or ``-`` for standard input."""
     result = Scan()
@@ -86,7 +87,7 @@ def scan(
             result.files += files
             result.size += size
         elif path.is_dir():
-            _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache)
+            _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache, progress)
         else:
             name = path.name if path.is_absolute() else posixpath.normpath(target)
             for batch in run(str(path.parent), [path.name], None, 1):
@@ -95,6 +96,7 @@ def scan(
                 for harvest in batch.found.values():
                     harvests[name] = _renamed(harvest, path.name, name)
     now = datetime.now(UTC)
+    progress("putting the pieces together")
     result.findings = join(harvests, now.date(), frozenset(c.fingerprint for c in next_roots))
     result.incomplete += [limit for harvest in harvests.values() for limit in harvest.limits]
     for finding in result.findings:
@@ -115,9 +117,12 @@ def _folder(
     processes: int | None,
     prefix: str,
     use_cache: bool,
+    progress: Callable[[str], None],
 ) -> None:
     walk = Walk(str(root), excludes, gitignore)
+    progress(f"walking {root}")
     paths = list(walk.paths())
+    progress(f"looking at {len(paths)} files")
     cache = Cache(root) if use_cache else None
     changed: dict[str, int] = {}
     gone: set[str] = set()
