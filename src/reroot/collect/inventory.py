@@ -30,6 +30,7 @@ The fleet as its people declare it: ``reroot.toml``.
     home = "homes/orders"                     # the folder that stands for the client's home
     reaches = ["db-east"]
     trust_stores = ["/etc/pki/db.pem"]        # what reroot may change for it
+    seen_as = [{ user = "orders", application = "orders-*", address = "10.0.0.0/8" }]   # by what it is recognised when seen
     started = 2027-01-05T08:00:00Z            # when its processes last started, where that is known
 
     [[waiver]]                                # one person takes the risk of one client
@@ -55,6 +56,7 @@ from ..errors import InputError
 from ..model import Accepts, Files, Given, Secret
 from ..pki.certificate import Certificate
 from ..plan import DEFAULT_SOAK, Waiver
+from .identity import Rule
 
 T = TypeVar("T")
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -99,6 +101,7 @@ class DeclaredClient:
     env_file: str = ""
     home: str | None = None
     trust_stores: tuple[str, ...] = ()
+    seen_as: tuple[Rule, ...] = ()
     started: datetime | None = None
 
 
@@ -160,7 +163,9 @@ def read(path: Path) -> Inventory:
     try:
         raw = tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        raise InputError(f"there is no `{path}`", hint="write one; `reroot demo` leaves a complete one in `reroot-demo/`") from None
+        raise InputError(
+            f"there is no `{path}`", hint="write one; `reroot demo` leaves a complete one in `reroot-demo/`"
+        ) from None
     except OSError as error:
         raise InputError(f"cannot read it: {error.strerror}", where=where) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

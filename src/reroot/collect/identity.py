@@ -1,0 +1,256 @@
+"""
+Who was seen, and whom do we know? Observed identities joined to the declared clients, and what that leaves open.
+
+Three lists: declared clients with what was seen of them; what was seen and belongs to nobody; what is declared and was not seen. The
+third is never fine: who was not seen within the window may be the job of the last night of the month.
+
+A client is recognised by what its driver will send (user, database, application) or by the rules that are written for it. A pooler
+hides who is behind it, and is said to; where it passes the names on (PgBouncer's ``application_name_add_host``), they are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from .. import drivers
+from ..errors import InputError, RerootError
+from ..model import Evidence, Files
+
+if TYPE_CHECKING:
+    from .inventory import DeclaredClient, Inventory
+
+POOLERS: tuple[tuple[str, str], ...] = (
+    ("pgbouncer*", "PgBouncer"),
+    ("odyssey*", "Odyssey"),
+    ("pgcat*", "PgCat"),
+    ("pgpool*", "Pgpool-II"),
+    ("supavisor*", "Supavisor"),
+    ("pgagroal*", "pgagroal"),
+    ("RDS Proxy*", "RDS Proxy"),
+    ("cloudsqlproxy*", "Cloud SQL Auth Proxy"),
+)
+"""What poolers call themselves in ``application_name``, where they do."""
+
+FIELDS = ("server", "user", "database", "application", "address")
+
+_BEHIND = re.compile(r"(?P<name>.*) - (?P<address>[0-9a-fA-F.:]+):[0-9]{1,5}")
+"""``application_name_add_host`` of PgBouncer: the client's own name, address and port. Source: PgBouncer's config reference."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Seen:
+    """One identity that connected, over all its sessions and ways to connect."""
+
+    server: str
+    user: str
+    database: str
+    application: str
+    address: str
+    encryptions: tuple[str, ...] = ()
+    sessions: int = 0
+    first_seen: str = ""
+    last_seen: str = ""
+
+    @property
+    def pooler(self) -> str:
+        """The pooler that this is, ``""`` for none that is known."""
+        return next((title for pattern, title in POOLERS if fnmatchcase(self.application, pattern)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """By what a client is recognised: patterns as in a shell, an address or a network; what is empty says nothing."""
+
+    user: str = ""
+    database: str = ""
+    application: str = ""
+    address: str = ""
+
+    def __post_init__(self) -> None:
+        if self.address:
+            try:
+                ip_network(self.address, strict=False)
+            except ValueError:
+                raise InputError(f"`{self.address}` is neither an address nor a network", hint="write `10.0.0.0/8`") from None
+
+    def matches(self, seen: Seen) -> bool:
+        pairs = ((self.user, seen.user), (self.database, seen.database), (self.application, seen.application))
+        return all(not pattern or fnmatchcase(text, pattern) for pattern, text in pairs) and self._is_from(seen.address)
+
+    @property
+    def weight(self) -> int:
+        """The more it says, the better it fits."""
+        return sum(map(bool, (self.user, self.database, self.application, self.address)))
+
+    def _is_from(self, address: str) -> bool:
+        if not self.address:
+            return True
+        try:
+            return ip_address(address) in ip_network(self.address, strict=False)
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A declared client, as far as recognising it goes. ``reaches`` names servers."""
+
+    name: str
+    owner: str
+    reaches: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a server was looked at: the first and last moment, and by what (``pg_stat_activity``, ``server log``)."""
+
+    first: str
+    last: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was seen beside what is declared. ``shared`` are identities that fit several clients equally well."""
+
+    known: Mapping[str, tuple[Seen, ...]]
+    undeclared: tuple[Seen, ...]
+    unseen: tuple[tuple[str, str], ...]
+    shared: Mapping[Seen, tuple[str, ...]] = field(default_factory=dict)
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everybody who was seen is declared and everybody who is declared was seen."""
+        return not (self.undeclared or self.unseen or self.shared)
+
+    def why_unseen(self, server: str) -> str:
+        """What may be said of a client that was not seen on *server*: UNKNOWN, with the window."""
+        window = self.windows.get(server)
+        if window is None:
+            return f"nobody has looked at `{server}`: not known whether it connects"
+        return f"not seen on `{server}` between {window.first[:16]} and {window.last[:16]}: not known whether it still connects"
+
+
+def seen_in(evidence: Iterable[Evidence]) -> tuple[Seen, ...]:
+    """Identities from evidence of kind ``session``, whatever brought it; what a pooler passes on is unwrapped."""
+    found: dict[tuple[str, ...], Seen] = {}
+    for one in evidence:
+        if one.kind != "session":
+            continue
+        facts = {k: str(v) for k, v in one.facts.items() if v is not None}
+        server, user, database, application, address = (facts.get(k, "") for k in FIELDS)
+        plain = Seen(server, user, database, application, address)
+        seen = behind(plain) or plain
+        key = (seen.server, seen.user, seen.database, seen.application, seen.address)
+        was = found.get(key)
+        found[key] = Seen(
+            *key,
+            tuple(sorted({*(was.encryptions if was else ()), facts.get("encryption", "")} - {""})),
+            (was.sessions if was else 0) + int(facts.get("sessions", "0")),
+            min(filter(None, (was.first_seen if was else "", facts.get("first_seen", ""))), default=""),
+            max(was.last_seen if was else "", facts.get("last_seen", "")),
+        )
+    return tuple(sorted(found.values()))
+
+
+def behind(seen: Seen) -> Seen | None:
+    """Who connected to the pooler, where it says so; None where this is no such name."""
+    inner = _BEHIND.fullmatch(seen.application)
+    if inner is None:
+        return None
+    try:
+        ip_address(inner["address"])
+    except ValueError:
+        return None
+    return Seen(seen.server, seen.user, seen.database, inner["name"], inner["address"])
+
+
+def windows_in(evidence: Iterable[Evidence]) -> Mapping[str, Window]:
+    """For each server the time in which it was looked at, as far as sessions tell."""
+    found: dict[str, Window] = {}
+    for one in evidence:
+        if one.kind != "session":
+            continue
+        server, first, last = (str(one.facts.get(k) or "") for k in ("server", "first_seen", "last_seen"))
+        was = found.get(server)
+        if was is None:
+            found[server] = Window(first, last, (one.source,))
+        else:
+            sources = tuple(sorted({*was.sources, one.source}))
+            found[server] = Window(min(was.first, first), max(was.last, last), sources)
+    return found
+
+
+def cover(
+    seen: Sequence[Seen],
+    clients: Sequence[Client],
+    windows: Mapping[str, Window],
+    *,
+    ours: Iterable[str] = ("reroot observe", "reroot"),
+) -> Coverage:
+    """Join *seen* to *clients*. Each identity belongs to the clients that reach its server and whose rule says most about it."""
+    mine = set(ours)
+    known: dict[str, list[Seen]] = {c.name: [] for c in clients}
+    undeclared, shared = [], {}
+    for one in seen:
+        if one.application in mine:
+            continue
+        weights = {
+            c.name: max((r.weight for r in c.rules if r.matches(one)), default=0)
+            for c in clients
+            if not one.server or one.server in c.reaches
+        }
+        best = max(weights.values(), default=0)
+        fitting = tuple(name for name, weight in weights.items() if weight == best and best)
+        if not fitting:
+            undeclared.append(one)
+        for name in fitting:
+            known[name].append(one)
+        if len(fitting) > 1:
+            shared[one] = fitting
+    unseen = tuple((c.name, server) for c in clients for server in c.reaches if server not in {s.server for s in known[c.name]})
+    return Coverage(
+        {name: tuple(found) for name, found in known.items()},
+        tuple(undeclared),
+        unseen,
+        shared,
+        windows,
+        {c.name: c.owner for c in clients},
+    )
+
+
+def clients_of(inventory: Inventory, files: Files) -> tuple[Client, ...]:
+    """The declared clients of a fleet, each with the rules written for it (``seen_as``), or with what its driver will send."""
+    return tuple(Client(c.name, c.owner, c.reaches, c.seen_as or _rules(inventory, c, files)) for c in inventory.clients)
+
+
+def _rules(inventory: Inventory, client: DeclaredClient, files: Files) -> tuple[Rule, ...]:
+    driver = drivers.find(client.driver)
+    if driver is None:
+        return ()
+    rules = []
+    for server in (s for s in inventory.servers if s.name in client.reaches):
+        try:
+            settings = driver.read(inventory.given(client, server, files))
+        except RerootError:
+            continue
+        user, database, application = (next((v for n in names if (v := settings.get(n))), "") for names in SENT)
+        if user:
+            rules.append(Rule(*(_literal(text) for text in (user, database, application))))
+    return tuple(dict.fromkeys(rules))
+
+
+SENT = (("user", "username"), ("dbname", "database"), ("application_name", "ApplicationName", "applicationName"))
+"""Settings that a server sees, as the drivers call them."""
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", text)
