@@ -48,6 +48,9 @@ def _fail_on(_context: click.Context, _option: click.Parameter, value: str) -> f
 @click.option("--ca-identifier", metavar="NAME", help="The next certificate authority's identifier, for infrastructure code.")
 @click.option("--cache/--no-cache", default=True, help="Remember unchanged files between scans, in your cache folder.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Worker processes; one for each core when not named.")
+@click.option("--profile", "profiles", multiple=True, help="AWS profile for `aws`, as often as you like.")
+@click.option("--region", "regions", multiple=True, help="AWS region for `aws`, as often as you like.")
+@click.option("--all-regions", is_flag=True, help="Every AWS region that is switched on.")
 @output_options
 @click.pass_context
 def scan(
@@ -68,13 +71,16 @@ def scan(
     ca_identifier: str | None,
     cache: bool,
     jobs: int | None,
+    profiles: tuple[str, ...],
+    regions: tuple[str, ...],
+    all_regions: bool,
     outputs: Outputs,
     quiet: bool,
 ) -> None:
     """Find where PostgreSQL settings and roots are written: settings files, source code, infrastructure, images, archives.
 
-    A TARGET is a folder, a file, an image (docker save, OCI layout), or - for standard input. Nothing that is scanned is run,
-    and nothing is connected to.
+    A TARGET is a folder, a file, an image (docker save, OCI layout), - for standard input, or aws (read only). Nothing that is
+    scanned is run, and but for aws nothing is connected to.
 
     \b
     reroot scan .
@@ -96,6 +102,8 @@ def scan(
         use_cache=cache,
         next_roots=_roots(roots),
         accepted=_baseline.read(baseline) if baseline else frozenset(),
+        profiles=profiles,
+        regions=("all",) if all_regions else regions,
         progress=_progress if sys.stderr.isatty() and not quiet else lambda _: None,
     )
     if sys.stderr.isatty() and not quiet:

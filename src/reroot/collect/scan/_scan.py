@@ -63,6 +63,8 @@ def scan(
     next_roots: Sequence[Certificate] = (),
     accepted: frozenset[str] = frozenset(),
     progress: Callable[[str], None] = lambda _: None,
+    profiles: Sequence[str] = (),
+    regions: Sequence[str] = (),
 ) -> Scan:
     """Scan *targets*: folders, files, or ``-`` for standard input."""
     result = Scan()
@@ -74,6 +76,13 @@ def scan(
             result.files += 1
             continue
         path = Path(target)
+        if target == "aws:" or (target == "aws" and not path.exists()):
+            from ._aws import account
+
+            progress("reading from AWS")
+            harvests.update(account(profiles, regions))
+            result.files = len(harvests)
+            continue
         prefix = "" if len(targets) == 1 else target.rstrip("/") + "/"
         if not path.exists():
             raise InputError(
