@@ -375,7 +375,7 @@ def _accepted(reaction: Reaction, control: Reaction | None, what: str) -> tuple[
     if control is None:
         return _unsure("no-control", f"trusts {what} or verifies nothing: the control act was not seen", "rehearse once more")
     if reaction.ending is Ending.LOGIN:
-        judged = control.ending in (Ending.CLOSED, Ending.LEFT) or control.alert in ABOUT_CERTIFICATES
+        judged = control.ending in (Ending.CLOSED, Ending.LEFT) or _complained(control)
     else:
         judged = _judges_within(control)
     if not judged:
@@ -389,9 +389,13 @@ def _accepted(reaction: Reaction, control: Reaction | None, what: str) -> tuple[
     return Trust.TRUSTS, Reason("trusts", text, SOURCE), ""
 
 
+def _complained(reaction: Reaction) -> bool:
+    return reaction.ending is Ending.ALERT and reaction.alert in ABOUT_CERTIFICATES
+
+
 def _judges_within(control: Reaction) -> bool:
     """Whether the control act shows that the chain is judged before the key is proven."""
-    if control.ending is Ending.ALERT and control.alert in ABOUT_CERTIFICATES:
+    if _complained(control):
         return True
     return control.ending is Ending.CLOSED and control.waited is not None and control.waited <= PROMPT
 

@@ -1,0 +1,156 @@
+"""`reroot rehearse` as a user runs it: in a process of its own, with a real program."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reroot.lab import ca
+from reroot.lab.postgres import clean_environment
+
+HOST = "db1.lab.test"
+PSQL = shutil.which("psql")
+needs_psql = pytest.mark.skipif(PSQL is None, reason="no psql")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("rehearse")
+    root = ca.root("next root")
+    leaf = ca.leaf(root, HOST)
+    for name, content in {
+        "root.pem": root.cert_pem,
+        "old.pem": ca.root("old root").cert_pem,
+        "chain.pem": ca.bundle(leaf),
+        "key.pem": leaf.key_pem,
+    }.items():
+        (place / name).write_bytes(content)
+    return place
+
+
+def start(folder, *words):
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("reroot")), "rehearse", *words],
+        cwd=folder,
+        env=clean_environment({"HOME": str(folder), "TMPDIR": str(folder)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(folder, *words):
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def psql(port, mode, roots=""):
+    return ("--", "psql", f"host={HOST} port={port} user=u dbname=d sslmode={mode}" + (f" sslrootcert={roots}" if roots else ""))
+
+
+@needs_psql
+@pytest.mark.parametrize(
+    ("words", "mode", "roots", "code", "trust"),
+    [
+        (("--next", "chain.pem"), "verify-full", "root.pem", 0, "trusts"),
+        (("--next", "chain.pem"), "verify-full", "old.pem", 1, "rejects"),
+        (("--next", "chain.pem", "--next-key", "key.pem"), "verify-ca", "root.pem", 0, "trusts"),
+        (("--root", "root.pem"), "verify-full", "root.pem", 0, "trusts"),
+        (("--next", "chain.pem", "--next-key", "key.pem"), "require", "", 1, "verifies-nothing"),
+        (("--next", "chain.pem", "--next-key", "key.pem"), "disable", "", 1, "never-asks-for-tls"),
+        (("--next", "chain.pem", "--next-key", "key.pem"), "verify-full", "missing.pem", 4, "cannot-tell"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_psql_is_rehearsed_unchanged(folder, words, mode, roots, code, trust):
+    found, out, err = run(folder, "--json", "--patience", "3", *words, *psql(5997, mode, roots))
+    assert found == code, out + err
+    document = json.loads(out)
+    assert document["schema"] == "reroot/rehearsal/1"
+    assert document["conclusion"]["trust"] == trust
+
+
+@needs_psql
+def test_the_text_ends_with_counts_and_what_comes_next(folder):
+    _, out, _ = run(folder, "--next", "chain.pem", *psql(5997, "verify-full", "root.pem"))
+    assert out.startswith(f"● trusts the next chain: `psql` at {HOST}:5997")
+    assert "2 acts, 2 connections, led by PGHOSTADDR (privilege: none)" in out.splitlines()[-1]
+
+
+@needs_psql
+def test_evidence_is_kept_with_what_was_presented(folder):
+    from reroot.ledger import open_ledger
+
+    ledger = folder / "ledger.sqlite"
+    run(folder, "--next", "chain.pem", "--ledger", str(ledger), "--rotation", "r1", *psql(5997, "verify-full", "root.pem"))
+    with open_ledger(str(ledger)) as kept:
+        (evidence,) = kept.evidence("r1", "rehearsal")
+    assert evidence.strength.value == "rehearsed"
+    assert set(evidence.facts["presented"]) == {"control", "next"}
+    assert evidence.facts["conclusion"]["trust"] == "trusts"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "neither a command nor `--listen`"),
+        (("--", "true"), "no chain to rehearse"),
+        (("--next", "chain.pem", "--", "true"), "cannot be seen"),
+        (("--next", "chain.pem", "--server", HOST, "--", "no-such-program"), "no program `no-such-program`"),
+        (("--next", "key.pem", "--server", HOST, "--", "true"), "no certificate chain"),
+        (("--next", "chain.pem", "--next-key", "chain.pem", "--server", HOST, "--", "true"), "not a private key"),
+        (("--next", "chain.pem", "--way", "carrier-pigeon", "--server", HOST, "--", "true"), "no way to lead"),
+        (("--next", "chain.pem", "--listen", "192.0.2.1:5997", "--for", "1"), "cannot listen"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_bad_input_is_named(folder, words, message):
+    code, out, err = run(folder, *words)
+    assert code in (2, 4)
+    assert not out
+    assert message in err
+
+
+@pytest.mark.parametrize("program", ["true", "false"])
+def test_a_program_that_never_connects_cannot_be_told(folder, program):
+    code, out, err = run(folder, "--next", "chain.pem", "--way", "PGHOSTADDR", "--server", f"{HOST}:5997", "--", program)
+    assert code == 4, out + err
+    assert "no connection came to the stage" in out
+    assert "hint:" in out
+
+
+@needs_psql
+def test_a_rehearsal_killed_at_random_leaves_nothing_behind(folder):
+    """The whole hundred is run by the matrix; five here."""
+    kill_some(folder, 5)
+
+
+@needs_psql
+@pytest.mark.matrix
+def test_a_hundred_rehearsals_killed_at_random_leave_nothing_behind(folder):
+    kill_some(folder, 100)
+
+
+def kill_some(folder: Path, times: int) -> None:
+    hosts, before = Path("/etc/hosts").read_bytes(), sorted(p.name for p in folder.iterdir())
+    mounts = Path("/proc/self/mountinfo").read_text()
+    for seed in range(times):
+        way = ("PGHOSTADDR", "mounts")[seed % 2]
+        process = start(folder, "--next", "chain.pem", "--way", way, *psql(5998, "verify-full", "root.pem"))
+        try:
+            process.wait(random.Random(seed).uniform(0.2, 1.2))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert Path("/etc/hosts").read_bytes() == hosts
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert sorted(p.name for p in folder.iterdir()) == before
+    assert not any(b"REHEARSAL" in p.read_bytes() for p in folder.rglob("*.pem"))
