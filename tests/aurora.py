@@ -83,9 +83,10 @@ def aurora(folder: Path, monkeypatch: pytest.MonkeyPatch, members: Sequence[Memb
     """Light stages, changes of a moment, no rate cap to wait for, no picture older than now."""
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(rds, "FRESH", 0.0)
+    monkeypatch.setattr(rds, "FRESH", given.pop("fresh", 0.0))
     monkeypatch.setattr(_awsapi, "BASE", 0.01)
     monkeypatch.setattr(_awsapi.RATE, "gap", given.pop("gap", 0.0))
+    _awsapi.api.cache_clear()
     with stand_in(members or clusters({REGION: ["a", "b"]}, size=2), **({"light": True, "pace": 0.02} | given)) as lab:
         for name, value in lab.api.environment(REGION).items():
             monkeypatch.setenv(name, value)

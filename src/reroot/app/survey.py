@@ -291,9 +291,15 @@ def _store(inventory: Inventory, path: str, files: Files) -> PlannedStore:
 
 def _with(inventory: Inventory, files: Files, change: truststores.Change) -> Files:
     """The same machine, with *change* made to every trust store that the rotation would change."""
+    changed: dict[str, File] = {}
     ours = {os.path.normpath(inventory.base / p) for c in inventory.clients for p in c.trust_stores}
 
     def look_at(path: str) -> File:
+        if path not in changed:
+            changed[path] = look_again(path)
+        return changed[path]
+
+    def look_again(path: str) -> File:
         file = files(path)
         if os.path.normpath(path) not in ours or file.content is None:
             return file

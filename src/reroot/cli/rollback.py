@@ -84,6 +84,7 @@ def changed(inventory: Inventory) -> tuple[str, ...]:
     """Servers that serve the next chain, or would after a restart, and have a pair to go back to."""
     from ..app.survey import fingerprints, provider_of, served, site_of
     from ..errors import RerootError
+    from ..pki.foreseen import leads_to
 
     seen = served(inventory.servers)
     names = []
@@ -93,7 +94,11 @@ def changed(inventory: Inventory) -> tuple[str, ...]:
         except RerootError as error:
             click.echo(f"  {server.name}: {error.message}", err=True)
             continue
-        leaves = (fingerprints(seen[server.name].chain)[:1], fingerprints(found.configured)[:1])
+        chain = seen[server.name].chain
+        if found.issued_by is not None:
+            names += [server.name] if chain and leads_to(chain, found.issued_by) else []
+            continue
+        leaves = (fingerprints(chain)[:1], fingerprints(found.configured)[:1])
         if found.previous and fingerprints(found.next)[:1] in leaves and found.previous[0] != found.next[0]:
             names.append(server.name)
     return tuple(names)

@@ -1,8 +1,8 @@
 """
 The inventory of a rotation, written from what AWS tells of one region: every region has roots of its own, so each is a rotation.
 
-Clusters go one by one, the canary's first; within a cluster the readers go before the writer. Clients are not in it: AWS does
-not know them.
+The canary is one cluster alone; then one, two, four … clusters make a wave. Within a wave servers go one at a time, and within a
+cluster the readers before the writer. Clients are not in it: AWS does not know them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .. import authorities
@@ -84,14 +84,23 @@ def root_of(region: Region, id: str, known: Iterable[Certificate]) -> Certificat
 
 
 def waves(instances: Iterable[Instance], canary: str = "") -> list[list[Instance]]:
-    """One group for each cluster or single instance: the canary's, then staging, then the smaller ones; readers first."""
+    """The canary's cluster, then staging, then the smaller ones first, in waves that double; readers before their writer."""
     groups: dict[str, list[Instance]] = {}
     for one in instances:
         groups.setdefault(one.cluster or one.source or one.id, []).append(one)
     for members in groups.values():
         members.sort(key=lambda i: (i.is_writer and not i.source, i.id))
     ordered = sorted(groups.items(), key=lambda g: (g[0] != canary, not any(map(is_staging, g[1])), len(g[1]), g[0]))
-    return [members for _, members in ordered]
+    return [sum((members for _, members in ordered[begin:end]), []) for begin, end in _doubling(len(ordered))]
+
+
+def _doubling(count: int) -> Iterator[tuple[int, int]]:
+    """0–1, 1–2, 2–4, 4–8 … up to *count*: each wave is as large as all before it together."""
+    begin = 0
+    while begin < count:
+        end = min(max(1, 2 * begin), count)
+        yield begin, end
+        begin = end
 
 
 def is_staging(one: Instance) -> bool:

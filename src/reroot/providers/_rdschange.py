@@ -20,6 +20,7 @@ from ..pki.certificate import Certificate
 from ..pki.foreseen import leads_to
 from ._provider import Notes, Site
 
+BUSY = frozenset({"InvalidDBInstanceState", "InvalidDBClusterStateFault"})
 GONE = frozenset({"DBInstanceNotFound", "DBClusterNotFoundFault"})
 
 
@@ -53,7 +54,7 @@ def change(rds: Api, site: Site, wanted: Wanted) -> Notes:
             where=site.name,
             hint="let them be applied first, or agree to it: `flush = true`",
         )
-    begun = _ask(rds, site, wanted)
+    begun = _ask(rds, site, wanted, until)
     return (f"{begun}: `{one.ca}` → `{wanted.ca}`", *_await(rds, site, wanted, until))
 
 
@@ -98,7 +99,7 @@ def shows(site: Site, root: Certificate) -> bool:
     return bool(answers) and all(a.chain and leads_to(tuple(map(Certificate, a.chain)), root) for a in answers)
 
 
-def _ask(rds: Api, site: Site, wanted: Wanted) -> str:
+def _ask(rds: Api, site: Site, wanted: Wanted, until: float) -> str:
     operation, given = request(wanted)
     try:
         rds.change(operation, **given)
@@ -107,6 +108,10 @@ def _ask(rds: Api, site: Site, wanted: Wanted) -> str:
             raise
         return f"`{operation}` got no answer, but was done"
     except Refused as refused:
+        if refused.code in BUSY and time.monotonic() < until:  # a describe that was out of date said that it is available
+            time.sleep(wanted.poll)
+            _settled(rds, wanted, until)
+            return _ask(rds, site, wanted, until)
         raise ProviderError(refused.message, where=site.name, hint=refused.hint, step=operation) from None
     return f"`{operation}` was taken"
 

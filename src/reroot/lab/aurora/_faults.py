@@ -15,8 +15,8 @@ BROKEN = Fault("InternalFailure", "An internal error occurred.", 500)
 class Faults:
     """Shares are of all calls, from 0 to 1; the same *seed* makes the same luck for the same order of calls.
 
-    ``cut``: the call is done, and the connection ends without an answer. ``stale``: describes of instances and clusters are
-    this many seconds old. ``denied`` names actions. ``says_done`` instances report a change that their server never made,
+    ``cut``: the call is done, and the connection ends without an answer. ``stale``: describes of instances are this many seconds
+    old. ``denied`` names actions. ``says_done`` instances report a change that their server never made,
     ``says_old`` ones never report the change that it made, ``stuck`` ones stay ``modifying``, ``hides_pending`` ones never tell
     what is pending. ``once`` are faults for the next call of an action.
     """

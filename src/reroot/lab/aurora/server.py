@@ -40,6 +40,8 @@ class Api:
 
         class Door(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
                 pass

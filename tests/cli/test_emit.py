@@ -1,0 +1,83 @@
+"""`reroot emit`: what is printed can be used as it is."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+from reroot.cli import reroot
+from reroot.errors import InputError
+from reroot.lab.postgres import Postgres
+from tests.aurora import aurora
+
+
+def emit(*words):
+    done = CliRunner().invoke(reroot, ["emit", *words])
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def test_a_policy_limits_changes_by_tag_account_and_region_and_looks_not_at_all():
+    document = json.loads(emit("iam", "--role", "rotator", "--tag", "reroot=rds-2026", "--account", "123456789012", "--region", "eu-west-1"))
+    by_sid = {s["Sid"]: s for s in document["Statement"]}
+    change = by_sid["RerootRotatorChangeDb"]
+    assert change["Action"] == ["rds:ModifyDBInstance"]
+    assert change["Resource"] == "arn:aws:rds:eu-west-1:123456789012:db:*"
+    assert change["Condition"] == {"StringEquals": {"rds:db-tag/reroot": "rds-2026"}}
+    assert by_sid["RerootRotatorChangeCluster"]["Condition"] == {"StringEquals": {"rds:cluster-tag/reroot": "rds-2026"}}
+    assert by_sid["RerootRotatorEverywhere"]["Resource"] == "*"
+    assert all(s["Effect"] == "Allow" and s["Sid"].isalnum() for s in document["Statement"])
+
+
+def test_the_observer_may_change_nothing():
+    actions = [a for s in json.loads(emit("iam"))["Statement"] for a in s["Action"]]
+    assert actions
+    assert all(a.startswith("rds:Describe") for a in actions)
+
+
+def test_a_tag_without_a_value_sign_is_refused():
+    with pytest.raises(InputError, match="`reroot` is no tag"):
+        emit("iam", "--role", "rotator", "--tag", "reroot")
+
+
+@pytest.mark.real
+def test_the_role_sees_who_is_connected_and_reads_no_table():
+    import psycopg
+
+    with Postgres(name="emit") as server:
+        admin = f"host={server.folder} port={server.port} user=postgres dbname=postgres"
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("create table secret (x int)")
+            connection.execute(emit("sql-role", "--name", 'wa"tch').encode())
+        with psycopg.connect(f"host={server.folder} port={server.port} user='wa\"tch' dbname=postgres", autocommit=True) as watcher:
+            watcher.execute("select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                watcher.execute("select * from secret")
+
+
+@pytest.mark.real
+def test_the_settings_of_a_self_managed_server_are_taken_by_it():
+    with Postgres(name="emit") as server:
+        with (server.data / "postgresql.conf").open("a") as file:
+            file.write(emit("pg-settings", "--for", "self-managed"))
+        server.reload()
+        assert not [line for line in server.log_lines if "contains errors" in line or "syntax error" in line]
+
+
+def test_the_settings_of_rds_name_the_group_and_the_way_back():
+    said = emit("pg-settings", "--group", "mine")
+    assert "--db-cluster-parameter-group-name mine" in said
+    assert "undo: aws rds reset-db-cluster-parameter-group" in said
+
+
+def test_infrastructure_code_says_the_next_authority_for_every_instance_and_for_later_ones(tmp_path, monkeypatch):
+    with aurora(tmp_path, monkeypatch) as fleet:
+        fleet.write()
+    said = emit("terraform", "-i", str(tmp_path / "reroot.toml"))
+    assert said.count('ca_cert_identifier = "rds-ca-rsa2048-g1" # was rds-ca-2019') == 4
+    assert 'resource "aws_rds_certificate" "us_east_1"' in said
+    assert tomllib.loads('x = "rds-ca-rsa2048-g1"')["x"] in said
