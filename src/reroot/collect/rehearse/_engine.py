@@ -12,11 +12,13 @@ import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...rehearsal import ALERTS
 from ...wire import ALPN
-from ._scenes import Scene
+
+if TYPE_CHECKING:
+    from ._scenes import Scene
 
 MIDDLEBOX = b"\x14\x03\x03\x00\x01\x01"
 """The lone ChangeCipherSpec that Java sends for the sake of middleboxes: not an answer."""

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
+from typing import TYPE_CHECKING, TypeAlias
 
 from ... import wire
 from ...errors import InputError
 from ...rehearsal import Ending, Reaction
 from ._engine import Engine, engine
 from ._hello import Hello, read_hello
-from ._scenes import Scene
+
+if TYPE_CHECKING:
+    from ._scenes import Scene
 
 MAX_HELLO = 18_000
 """A ClientHello that does not end within this many bytes is none."""
@@ -37,7 +40,7 @@ class Caller:
     hello: Hello | None
 
 
-Casting = Callable[[Caller], Scene]
+Casting: TypeAlias = "Callable[[Caller], Scene]"
 """Which scene a caller meets."""
 
 

@@ -20,13 +20,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from ...errors import InputError, ReachError
 from ...rehearsal import Conclusion, Ending, Family, Reaction, conclude
 from ._peer import NOBODY, Process, peer
-from ._scenes import Scene
 from ._ways import CANNOT_LEAD, WAYS, Journey, Way, kind_of, privilege
 from .stage import Met, Stage
+
+if TYPE_CHECKING:
+    from ._scenes import Scene
 
 SETTLE = 0.4
 """Seconds without a new connection, after the act was met, before a program that goes on running is ended."""

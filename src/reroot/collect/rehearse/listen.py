@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from ...model import Evidence, Strength
 from ...rehearsal import Conclusion, Ending, Family, Reaction, conclude
 from ._guest import Caller
-from ._scenes import Scene
 from .stage import LOOPBACK, Limits, Met, Network, Stage
+
+if TYPE_CHECKING:
+    from ._scenes import Scene
 
 MAX_CLIENTS = 2_000
 """Distinct clients that are told apart; whoever comes after that is served and counted, not remembered."""
