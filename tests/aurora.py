@@ -67,7 +67,14 @@ class Aurora:
         inventory = read(self.folder / "reroot.toml") if (self.folder / "reroot.toml").exists() else self.write()
         given = {"instance": id, "region": one.region, "ca": NEXT, "old_ca": OLD, "endpoint_url": self.lab.url}
         return Site(
-            id, one.host, one.stage.port, inventory.old_root, inventory.next_root, given | HASTE | options, self.folder, "127.0.0.1"
+            id,
+            one.host,
+            one.stage.port,
+            inventory.old_root,
+            inventory.next_root,
+            given | HASTE | options,
+            self.folder,
+            "127.0.0.1",
         )
 
     def serves(self) -> dict[str, str]:
@@ -90,7 +97,7 @@ def aurora(folder: Path, monkeypatch: pytest.MonkeyPatch, members: Sequence[Memb
     with stand_in(members or clusters({REGION: ["a", "b"]}, size=2), **({"light": True, "pace": 0.02} | given)) as lab:
         for name, value in lab.api.environment(REGION).items():
             monkeypatch.setenv(name, value)
-        region = (members[0].region if members else REGION)
+        region = members[0].region if members else REGION
         (folder / "old.pem").write_bytes(lab.root(region, OLD))
         (folder / "next.pem").write_bytes(lab.root(region, NEXT))
         (folder / "orders.pem").write_bytes(lab.root(region, OLD))

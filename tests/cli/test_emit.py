@@ -22,7 +22,9 @@ def emit(*words):
 
 
 def test_a_policy_limits_changes_by_tag_account_and_region_and_looks_not_at_all():
-    document = json.loads(emit("iam", "--role", "rotator", "--tag", "reroot=rds-2026", "--account", "123456789012", "--region", "eu-west-1"))
+    document = json.loads(
+        emit("iam", "--role", "rotator", "--tag", "reroot=rds-2026", "--account", "123456789012", "--region", "eu-west-1")
+    )
     by_sid = {s["Sid"]: s for s in document["Statement"]}
     change = by_sid["RerootRotatorChangeDb"]
     assert change["Action"] == ["rds:ModifyDBInstance"]
@@ -53,7 +55,9 @@ def test_the_role_sees_who_is_connected_and_reads_no_table():
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute("create table secret (x int)")
             connection.execute(emit("sql-role", "--name", 'wa"tch').encode())
-        with psycopg.connect(f"host={server.folder} port={server.port} user='wa\"tch' dbname=postgres", autocommit=True) as watcher:
+        with psycopg.connect(
+            f"host={server.folder} port={server.port} user='wa\"tch' dbname=postgres", autocommit=True
+        ) as watcher:
             watcher.execute("select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid)")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 watcher.execute("select * from secret")

@@ -44,7 +44,12 @@ def test_a_fleet_like_ones_own_is_rotated_by_hand_and_everything_is_gone_afterwa
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "cannot read it"), ("nothing", "this is no JSON"), ("[]", "describes no fleet"), ('{"instances": []}', "no instance")],
+    [
+        (None, "cannot read it"),
+        ("nothing", "this is no JSON"),
+        ("[]", "describes no fleet"),
+        ('{"instances": []}', "no instance"),
+    ],
     ids=["no file", "no json", "no fleet", "empty"],
 )
 def test_bad_input_is_told_before_anything_starts(tmp_path, monkeypatch, content, said):

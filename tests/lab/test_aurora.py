@@ -77,7 +77,11 @@ def test_a_change_at_once_runs_its_course_and_is_served(fleet):
     assert modify(fleet, ApplyImmediately=True)["PendingModifiedValues"] == {"CACertificateIdentifier": NEXT}
     assert fleet.lab.world.settled()
     after = one(fleet)
-    assert (after["DBInstanceStatus"], after["CACertificateIdentifier"], after["PendingModifiedValues"]) == ("available", NEXT, {})
+    assert (after["DBInstanceStatus"], after["CACertificateIdentifier"], after["PendingModifiedValues"]) == (
+        "available",
+        NEXT,
+        {},
+    )
     assert fleet.serves()["a-1"] == NEXT
 
 
@@ -167,7 +171,9 @@ def test_a_version_takes_only_the_authorities_that_it_names(fleet):
 
 def test_new_instances_are_born_on_the_accounts_default_of_their_region(fleet):
     fleet.client().modify_certificates(CertificateIdentifier=OLD)
-    born = fleet.client().create_db_instance(DBInstanceIdentifier="new-1", DBInstanceClass="x", Engine="postgres", EngineVersion="15.4")
+    born = fleet.client().create_db_instance(
+        DBInstanceIdentifier="new-1", DBInstanceClass="x", Engine="postgres", EngineVersion="15.4"
+    )
     assert born["DBInstance"]["CACertificateIdentifier"] == OLD
     overridden = fleet.client().describe_certificates(CertificateIdentifier=OLD)["Certificates"][0]
     assert overridden["CustomerOverride"]

@@ -118,7 +118,11 @@ def test_a_client_that_pins_the_present_intermediate_breaks(fleet):
 # ── what speaks against it, before anything is changed ───────────────────────────────────────────
 
 REFUSALS = {
-    "an authority that the region does not offer": ("a-1", {"ca": "rds-ca-1999"}, "is no CA of us-east-1: it offers `rds-ca-2019`"),
+    "an authority that the region does not offer": (
+        "a-1",
+        {"ca": "rds-ca-1999"},
+        "is no CA of us-east-1: it offers `rds-ca-2019`",
+    ),
     "an authority that is another root": ("a-1", {"ca": "rds-ca-ecc384-g1"}, "is not the inventory's next root"),
     "a version that does not take it": ("limited", {}, "does not take `rds-ca-rsa2048-g1`"),
     "a restart that nobody agreed to": ("older", {}, "needs a restart: agree to it with `restart = true`"),
@@ -138,7 +142,9 @@ def test_what_speaks_against_it_is_known_before_anything_is_changed(fleet, case)
 
 
 @pytest.mark.parametrize(
-    ("id", "options"), [("older", {"restart": True}), ("a-1", {"old_ca": "rds-ca-2015", "one_way": True})], ids=["restart", "one way"]
+    ("id", "options"),
+    [("older", {"restart": True}), ("a-1", {"old_ca": "rds-ca-2015", "one_way": True})],
+    ids=["restart", "one way"],
 )
 def test_a_person_may_agree_to_it(fleet, id, options):
     rds.stage(fleet.site(id, **options), NOW)
@@ -229,7 +235,9 @@ def test_a_certificate_that_aws_renews_by_itself_is_no_change_of_plan(fleet):
 
 def test_a_half_rotated_cluster_says_that_a_failover_changes_the_root(fleet):
     rds.cut_over(fleet.site("a-2"))
-    assert any("a failover of `a` changes it: `a-2` has `rds-ca-rsa2048-g1`" in note for note in rds.discover(fleet.site("a-1")).notes)
+    assert any(
+        "a failover of `a` changes it: `a-2` has `rds-ca-rsa2048-g1`" in note for note in rds.discover(fleet.site("a-1")).notes
+    )
 
 
 def test_a_stuck_instance_ends_as_not_known_and_is_not_asked_again(fleet):
@@ -441,7 +449,9 @@ def log(*lines):
 
 
 def test_one_alert_after_the_cut_over_names_its_address():
-    found = named(log(("10:31:00", "10.0.0.9", "tlsv1 alert unknown ca"), ("10:29:00", "10.0.0.8", "tlsv1 alert unknown ca")), SINCE)
+    found = named(
+        log(("10:31:00", "10.0.0.9", "tlsv1 alert unknown ca"), ("10:29:00", "10.0.0.8", "tlsv1 alert unknown ca")), SINCE
+    )
     assert found == ("10.0.0.9 refused the certificate: tlsv1 alert unknown ca",)
 
 
@@ -462,6 +472,10 @@ def test_a_log_that_may_not_be_read_is_not_a_clean_log(fleet):
     answer, said = sees(inventory, "a-1", Sees.CLIENTS)
     assert answer is Answer.UNSURE
     assert "cannot be read" in said
+    with pytest.raises(ProviderError, match="its log, which would name who refuses it, cannot be read"):
+        rds.stage(fleet.site("a-1"), NOW)
+    rds.stage(fleet.site("a-1", log=False), NOW)
+    assert rds.refused(fleet.site("a-1", log=False), NOW) == ()
 
 
 def test_a_picture_of_a_region_that_has_a_hole_is_not_taken_for_the_whole(fleet):

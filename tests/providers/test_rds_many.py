@@ -27,7 +27,9 @@ from tests.aurora import REGION, aurora
 PER_SECOND = 10
 
 
-@pytest.fixture(params=[pytest.param((4, 40.0, 0.5), id="16"), pytest.param((125, PER_SECOND, 60.0), id="500", marks=pytest.mark.matrix)])
+@pytest.fixture(
+    params=[pytest.param((4, 40.0, 0.5), id="16"), pytest.param((125, PER_SECOND, 60.0), id="500", marks=pytest.mark.matrix)]
+)
 def large(request, tmp_path, monkeypatch):
     """(clusters of four, calls a second, seconds that describes lag)."""
     number, rate, stale = request.param

@@ -8,7 +8,7 @@ its address. Then with everybody ready, region by region, with the clients runni
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ from ..collect._awsapi import Login
 from ..collect._awsinventory import Wish, write
 from ..collect.inventory import Inventory, read
 from ..lab.aurora._catalogue import NEXT, OLD
+from ..lab.aurora.clients import ADDRESS, PARTS, declared, make_roles, program
 from ..lab.aurora.fleet import StandIn, clusters, stand_in
-from ..lab.aurora.world import Instance
-from ..lab.clients import Crowd, Program, available
+from ..lab.clients import Crowd, Program
 from ..model import Verdict
 from ..pki.certificate import Certificate
 from ..plan import Phase
@@ -33,32 +33,9 @@ from .fleet import Watch
 from .survey import look as survey_look
 
 SHAPE = {"us-east-1": ("orders", "billing"), "eu-west-1": ("search", "warehouse")}
-ADDRESS = "127.0.0.1"
 STRANGER = "127.0.0.9"
 HASTE = {"poll": 0.2, "settle": 15.0, "doubt": 5.0, "watch": 2.0, "wait": 180.0}
 """The provider's waits, for servers that need a fraction of a second where Aurora needs minutes."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A client: it reaches every instance of *region* as *user*."""
-
-    name: str
-    driver: str
-    region: str
-    mode: str
-
-    @property
-    def user(self) -> str:
-        return self.name.replace("-", "_")
-
-
-PARTS = (
-    Part("orders-api", "psycopg", "us-east-1", "verify-full"),
-    Part("billing-job", "psycopg2", "us-east-1", "verify-ca"),
-    Part("search-api", "psycopg", "eu-west-1", "verify-full"),
-    Part("warehouse-etl", "psycopg2", "eu-west-1", "require"),
-)
 
 
 @dataclass
@@ -77,8 +54,8 @@ def scene(folder: Path, tale: Tale) -> Iterator[Scene]:
     (folder / "roots").mkdir()
     with stand_in(clusters(SHAPE)) as fleet:
         fleet.write_roots(folder / "published")
-        _make_roles(fleet)
-        with Crowd([_program(folder, part, fleet) for part in PARTS]) as crowd:
+        make_roles(fleet)
+        with Crowd([program(folder, part, fleet) for part in PARTS]) as crowd:
             count = len(fleet.world.instances)
             tale.tell(f"  {count} instances, {len(fleet.world.clusters)} clusters, {len(SHAPE)} regions; API at {fleet.url}")
             yield Scene(folder, fleet, crowd, {})
@@ -101,7 +78,7 @@ def discover(scene: Scene, tale: Tale) -> None:
         for name, content in written.roots.items():
             (scene.folder / "roots" / name).write_bytes(content)
         path = scene.folder / f"reroot-{region.name}.toml"
-        path.write_text(written.text + "".join(_client(scene.folder, p, scene.fleet) for p in PARTS if p.region == region.name))
+        path.write_text(written.text + "".join(declared(scene.folder, p, scene.fleet) for p in PARTS if p.region == region.name))
         scene.inventories[region.name] = path
         tale.tell(f"  {path.name}: canary `{SHAPE[region.name][0]}`, readers before the writer")
 
@@ -192,60 +169,6 @@ def _no_failures(scene: Scene, region: str, began: float, tale: Tale) -> None:
         first = bad[0] if bad else None
         raise Surprise(f"{first.client} was {first.outcome} at {first.server}: {first.error}" if first else "nobody connected")
     tale.tell(f"  {len(attempts)} connections of ready clients in {region}: 0 failed")
-
-
-def _make_roles(fleet: StandIn) -> None:
-    import psycopg
-    from psycopg import sql
-
-    for instance in fleet.world.instances.values():
-        where = {"host": ADDRESS, "port": instance.stage.port, "user": "postgres", "dbname": "postgres"}
-        with psycopg.connect(**where, sslmode="require", sslrootcert="", autocommit=True) as connection:  # type: ignore[arg-type]
-            for part in PARTS:
-                connection.execute(sql.SQL("create role {} login").format(sql.Identifier(part.user)))
-
-
-def _program(folder: Path, part: Part, fleet: StandIn) -> Program:
-    home = folder / "clients" / part.name
-    home.mkdir(parents=True)
-    (home / "rds.pem").write_bytes(fleet.root(part.region, OLD))
-    targets = {
-        i.id: _dsn(part, home).format(host=i.host, address=ADDRESS, port=i.stage.port) for i in _reached(part, fleet)
-    }
-    return Program(part.name, part.driver, targets, home)
-
-
-def _reached(part: Part, fleet: StandIn) -> Sequence[Instance]:
-    return [i for i in fleet.world.instances.values() if i.region == part.region]
-
-
-def _dsn(part: Part, home: Path) -> str:
-    return (
-        f"host={{host}} hostaddr={{address}} port={{port}} dbname=postgres user={part.user} sslmode={part.mode}"
-        f" sslrootcert={home}/rds.pem"
-    )
-
-
-def _client(folder: Path, part: Part, fleet: StandIn) -> str:
-    import psycopg
-
-    version = psycopg.pq.version()
-    if part.driver == "psycopg2":
-        import psycopg2
-
-        version = psycopg2.extensions.libpq_version()
-    home = folder / "clients" / part.name
-    return f"""
-[[client]]
-name = "{part.name}"
-driver = "{part.driver}"
-version = "{available()[part.driver]}"
-runtime = {{ libpq = "{version // 10000}" }}
-dsn = "{_dsn(part, home)}"
-home = "clients/{part.name}"
-reaches = {[i.id for i in _reached(part, fleet)]}
-trust_stores = ["clients/{part.name}/rds.pem"]
-"""
 
 
 def _certificate(path: Path) -> Certificate:

@@ -15,7 +15,11 @@ from .demo import _keep, _part, _workplace
 
 @click.command(name="demo-aurora")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reroot-demo-aurora"), show_default=True, help="Where report and inventories go."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("reroot-demo-aurora"),
+    show_default=True,
+    help="Where report and inventories go.",
 )
 def COMMAND(out: Path) -> None:
     """From discovery to the retirement of the old roots, with clients running, in two minutes.

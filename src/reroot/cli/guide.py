@@ -14,6 +14,7 @@ import click
 from ._output import Outputs, emit, output_options, write_whole
 
 if TYPE_CHECKING:
+    from ..collect._awsapi import Login
     from ..collect._awsdrift import Finding
     from ..collect._awsinventory import Wish, Written
     from ..collect.aws import Fleet
@@ -28,16 +29,37 @@ def COMMAND() -> None:
 
 
 @COMMAND.command("aurora")
-@click.option("--region", "regions", multiple=True, metavar="REGION", help="A region to look at; as often as you like. [default: your profile's]")
-@click.option("--all-regions", is_flag=True, help="Every region; those that the account did not opt into make the answer incomplete.")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="REGION",
+    help="A region to look at; as often as you like. [default: your profile's]",
+)
+@click.option(
+    "--all-regions", is_flag=True, help="Every region; those that the account did not opt into make the answer incomplete."
+)
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="An AWS profile; as often as you like.")
 @click.option("--role", "roles", multiple=True, metavar="ARN", help="A role to assume, one for each account.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only instances that carry this tag.")
 @click.option("--to", default=TO, show_default=True, metavar="CA", help="The CA id to go to.")
-@click.option("--canary", default="", metavar="CLUSTER", help="The cluster that goes first. [default: a staging one, else the smallest]")
-@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write an inventory for each region, and its roots, into this folder.")
-@click.option("--scanned", type=click.Path(path_type=Path), help="The JSON of `reroot scan`: finds code that would take the rotation back.")
-@click.option("--roots", type=click.Path(path_type=Path), help="A folder of roots (PEM) that reroot does not carry: GovCloud's, China's, a stand-in's.")
+@click.option(
+    "--canary", default="", metavar="CLUSTER", help="The cluster that goes first. [default: a staging one, else the smallest]"
+)
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write an inventory for each region, and its roots, into this folder.",
+)
+@click.option(
+    "--scanned", type=click.Path(path_type=Path), help="The JSON of `reroot scan`: finds code that would take the rotation back."
+)
+@click.option(
+    "--roots",
+    type=click.Path(path_type=Path),
+    help="A folder of roots (PEM) that reroot does not carry: GovCloud's, China's, a stand-in's.",
+)
 @click.option("--address", default="", metavar="ADDRESS", help="Dial this in place of every host's name; for a stand-in.")
 @output_options
 @click.pass_context
@@ -125,7 +147,9 @@ def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wis
         parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in fleet.unread))
     behind = sum(i.ca != wish.to for i in fleet.instances)
     follow = _next(fleet, written, folder, behind)
-    parts.append(f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}")
+    parts.append(
+        f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}"
+    )
     return "\n\n".join(parts)
 
 
@@ -136,7 +160,9 @@ def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind:
         return "next: ask again each week, and after every restore"
     if folder is None:
         return "next: the same with `--write FOLDER`"
-    return f"next: `reroot plan -i {folder}/reroot-{written[0].region}.toml`" if written else "next: give the roots with `--roots`"
+    return (
+        f"next: `reroot plan -i {folder}/reroot-{written[0].region}.toml`" if written else "next: give the roots with `--roots`"
+    )
 
 
 Steps = list[tuple[str, list[str]]]
@@ -237,7 +263,7 @@ def _regions(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
     return found
 
 
-def _logins(profiles: tuple[str, ...], roles: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _logins(profiles: tuple[str, ...], roles: tuple[str, ...]) -> list[Login]:
     from ..collect._awsapi import Login
 
     return [Login(profile, role) for profile in profiles or ("",) for role in roles or ("",)]

@@ -21,7 +21,9 @@ def COMMAND() -> None:
 
 
 @COMMAND.command("aurora")
-@click.option("--like", "like_path", type=click.Path(path_type=Path), help="A fleet's JSON, as `reroot guide aurora -o json=FILE` writes.")
+@click.option(
+    "--like", "like_path", type=click.Path(path_type=Path), help="A fleet's JSON, as `reroot guide aurora -o json=FILE` writes."
+)
 @click.option("--light", is_flag=True, help="Servers that only shake hands, for fleets too large for real ones.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The API's port; a free one where none is given.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reroot-lab"), show_default=True, help="Where roots and environment go.")  # fmt: skip

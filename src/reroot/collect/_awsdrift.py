@@ -18,6 +18,7 @@ RENEWED = "-g1"
 """CAs of the first generation and later, beneath which RDS renews servers' certificates by itself; beneath rds-ca-2019 it does not."""
 HALF_LIFE = timedelta(days=183)
 NEAR = timedelta(days=90)
+RESTARTS: Mapping[bool | None, str] = {True: "without a restart", False: "with a restart", None: "perhaps with a restart"}
 LITERAL = "RR501"
 """The rule of `reroot scan` for a CA id that is written down in infrastructure code."""
 
@@ -46,7 +47,7 @@ def _on_another_ca(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     for one in region.instances:
         if one.ca != to:
             version = region.version(one)
-            restart = {True: "without a restart", False: "with a restart"}.get(version.restart_free, "perhaps with a restart")  # type: ignore[arg-type]
+            restart = RESTARTS[version.restart_free]
             yield Finding("other-ca", _named(one), f"has `{one.ca}`; {one.engine} {one.version} changes {restart}")
 
 
@@ -54,7 +55,9 @@ def _not_supported(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     for one in region.instances:
         known = region.version(one).authorities
         if known and to not in known:
-            yield Finding("ca-not-supported", _named(one), f"{one.engine} {one.version} does not take `{to}`", "upgrade the engine")
+            yield Finding(
+                "ca-not-supported", _named(one), f"{one.engine} {one.version} does not take `{to}`", "upgrade the engine"
+            )
 
 
 def _not_offered(region: Region, to: str, now: datetime) -> Iterator[Finding]:
@@ -83,20 +86,26 @@ def _waiting(region: Region, to: str, now: datetime) -> Iterator[Finding]:
 
 def _default(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     if region.default and region.default != to:
-        text = f"new instances, replicas and restores are born on `{region.default}`; a restored cluster cannot be asked for another"
+        text = (
+            f"new instances, replicas and restores are born on `{region.default}`; a restored cluster cannot be asked for another"
+        )
         yield Finding(
             "old-default", region.name, text, f"aws rds modify-certificates --certificate-identifier {to} --region {region.name}"
         )
     for one in region.authorities:
         if one.override and one.override_until is not None and one.override_until < now + NEAR:
-            yield Finding("override-ends", region.name, f"the default `{one.id}` ends at {one.override_until:%Y-%m-%d}", blocks=False)
+            yield Finding(
+                "override-ends", region.name, f"the default `{one.id}` ends at {one.override_until:%Y-%m-%d}", blocks=False
+            )
 
 
 def _by_aws_itself(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     for one in region.instances:
         for action, date in one.maintenance:
             if action == MANAGED_ROTATION:
-                yield Finding("aws-will-rotate", _named(one), f"AWS changes its CA by itself{f' at {date}' if date else ''}", "be first")
+                yield Finding(
+                    "aws-will-rotate", _named(one), f"AWS changes its CA by itself{f' at {date}' if date else ''}", "be first"
+                )
 
 
 def _leaves(region: Region, to: str, now: datetime) -> Iterator[Finding]:
@@ -136,7 +145,9 @@ def _other_roots(region: Region, to: str, now: datetime) -> Iterator[Finding]:
 def _not_enforced(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     for one in region.instances:
         if one.force_ssl == "0":
-            yield Finding("tls-not-forced", _named(one), "`rds.force_ssl` is 0: a client that loses TLS goes on in plaintext", blocks=False)
+            yield Finding(
+                "tls-not-forced", _named(one), "`rds.force_ssl` is 0: a client that loses TLS goes on in plaintext", blocks=False
+            )
 
 
 LOOKS: tuple[Look, ...] = (
@@ -150,7 +161,9 @@ def _written_down(scanned: Sequence[Mapping[str, object]], to: str) -> Iterator[
     for one in scanned:
         if one.get("rule") == LITERAL and one.get("roots") != to:
             text = f"names `{one.get('roots')}`: its next run takes the rotation back"
-            yield Finding("code-reverts", f"{one.get('path')}:{one.get('line')}", text, "`reroot emit terraform` says what it must say")
+            yield Finding(
+                "code-reverts", f"{one.get('path')}:{one.get('line')}", text, "`reroot emit terraform` says what it must say"
+            )
 
 
 def _named(one: Instance) -> str:

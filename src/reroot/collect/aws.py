@@ -259,14 +259,17 @@ def _forced(chosen: Sequence[Mapping[str, Any]], clusters: Mapping[str, Mapping[
 
 def _around(region: Region, pages: Any) -> Region:
     proxies = tuple(
-        (p["DBProxyName"], p.get("Endpoint", "")) for p in pages("DescribeDBProxies", "DBProxies") if p.get("EngineFamily") == "POSTGRESQL"
+        (p["DBProxyName"], p.get("Endpoint", ""))
+        for p in pages("DescribeDBProxies", "DBProxies")
+        if p.get("EngineFamily") == "POSTGRESQL"
     )
     everywhere = tuple(
         (g["GlobalClusterIdentifier"], tuple(m.get("DBClusterArn", "") for m in g.get("GlobalClusterMembers", ())))
         for g in pages("DescribeGlobalClusters", "GlobalClusters")
     )
     deployments = tuple(
-        (_name(d.get("Source", "")), _name(d.get("Target", ""))) for d in pages("DescribeBlueGreenDeployments", "BlueGreenDeployments")
+        (_name(d.get("Source", "")), _name(d.get("Target", "")))
+        for d in pages("DescribeBlueGreenDeployments", "BlueGreenDeployments")
     )
     return Region(
         region.name, region.login, region.authorities, region.default, region.instances, region.versions,

@@ -22,6 +22,15 @@ OFTEN = 3
 SPELLING = "%Y-%m-%dT%H:%M:%S"
 
 
+def against(rds: Api, instance: str) -> Notes:
+    """That the log cannot be read, found out before it is needed: after a cut-over, not knowing takes the wave back."""
+    try:
+        rds.look("DescribeDBLogFiles", DBInstanceIdentifier=instance, FilenameContains=NEWEST)
+    except Refused as error:
+        return (f"its log, which would name who refuses it, cannot be read: {error.message}; do without it by `log = false`",)
+    return ()
+
+
 def refused(rds: Api, instance: str, since: datetime, watch: float, poll: float, ours: str = "") -> Notes:
     """``10.0.0.9 refused the certificate: tlsv1 alert unknown ca`` for each address; as soon as there is one, else after *watch* s."""
     until = time.monotonic() + watch

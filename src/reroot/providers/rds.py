@@ -12,6 +12,7 @@ Options in the inventory:
     profile, role         the AWS profile, and the role that is assumed with it
     endpoint_url          another door than AWS's own; a stand-in's, for practice
     restart, flush, one_way   agree to a restart, to other pending changes being applied too, to there being no way back
+    log                   false: do without the instance's log, which names who refused the new certificate
     wait, settle, doubt, poll, watch   seconds: for the whole change; for the second of API and handshake; for a lost answer;
                           between looks; for the server's log after a cut-over
 """
@@ -49,6 +50,7 @@ class Options:
     restart: bool = False
     flush: bool = False
     one_way: bool = False
+    log: bool = True
     wait: float = 1200.0
     settle: float = 60.0
     doubt: float = 90.0
@@ -89,7 +91,7 @@ def stage(site: Site, when: datetime) -> Notes:
     options = _options(site)
     region = picture(options.api)
     case = _case(site, options, _rdschange.look(options.api, options.instance), region, when)
-    found = _rdsstage.against(case)
+    found = (*_rdsstage.against(case), *(_rdslogs.against(options.api, options.instance) if options.log else ()))
     if found:
         raise ProviderError("; ".join(found), where=site.name, step="stage", hint="nothing was changed")
     return _rdsstage.notes(case)
@@ -127,6 +129,8 @@ def describe(site: Site) -> Notes:
 def refused(site: Site, since: datetime) -> Notes:
     """Whom the server's own log names as having refused its certificate since then; waits ``watch`` seconds for them."""
     options = _options(site)
+    if not options.log:
+        return ()
     return _rdslogs.refused(options.api, options.instance, since, options.watch, options.poll, _our_address(site))
 
 

@@ -130,7 +130,12 @@ def describe_proxies(world: World, region: str, given: Given) -> Values:
 
 def describe_deployments(world: World, region: str, given: Given) -> Values:
     found = [
-        {"BlueGreenDeploymentIdentifier": f"bgd-{s}", "Source": arn(region, "db", s), "Target": arn(region, "db", t), "Status": "AVAILABLE"}
+        {
+            "BlueGreenDeploymentIdentifier": f"bgd-{s}",
+            "Source": arn(region, "db", s),
+            "Target": arn(region, "db", t),
+            "Status": "AVAILABLE",
+        }
         for where, s, t in world.deployments
         if where == region
     ]

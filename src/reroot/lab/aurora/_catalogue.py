@@ -78,6 +78,8 @@ def region(name: str, *, old_ends: datetime | None = None) -> Region:
     for id in IDS:
         key: ca.KeyKind = "ec384" if "ecc384" in id else "ec256"
         root = ca.root(title(id, name), key=key, **({"not_after": ends[id]} if id in ends else {}))
-        sub = ca.intermediate(root, title(id, name).replace("Root", "Subordinate") + ".A.1", not_after=root.certificate.not_valid_after_utc)
+        sub = ca.intermediate(
+            root, title(id, name).replace("Root", "Subordinate") + ".A.1", not_after=root.certificate.not_valid_after_utc
+        )
         made[id] = Authority(id, root, sub)
     return Region(name, made)

@@ -61,9 +61,7 @@ def cluster_view(world: World, one: Cluster) -> dict[str, Any]:
         "ReaderEndpoint": one.host(reader=True),
         "MultiAZ": True,
         "Port": next((m.stage.port for m in members if m.is_writer), 5432),
-        "DBClusterMembers": [
-            {"DBInstanceIdentifier": m.id, "IsClusterWriter": m.is_writer, "PromotionTier": 1} for m in members
-        ],
+        "DBClusterMembers": [{"DBInstanceIdentifier": m.id, "IsClusterWriter": m.is_writer, "PromotionTier": 1} for m in members],
         "DBClusterArn": arn(one.region, "cluster", one.id),
         "DBClusterParameterGroup": one.group,
         "PreferredMaintenanceWindow": "sun:03:00-sun:04:00",

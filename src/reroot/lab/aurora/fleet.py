@@ -135,9 +135,7 @@ def _populate(world: World, members: Sequence[Member], stack: ExitStack, *, ligh
         assert world.new_stage is not None
         stages = [world.new_stage(pair) for *_, pair in made]
     else:
-        servers = [
-            postgres.Postgres(pair, ACCESS, name=one.id, settings=RDS_SETTINGS) for one, _, _, pair in made
-        ]
+        servers = [postgres.Postgres(pair, ACCESS, name=one.id, settings=RDS_SETTINGS) for one, _, _, pair in made]
         stack.enter_context(postgres.fleet(servers))
         stages = [PostgresStage(server) for server in servers]
     for (one, where, ends, _), stage in zip(made, stages, strict=True):
