@@ -128,6 +128,9 @@ def _with_crls(roots: Roots, policy: TrustPolicy, files: Files) -> Roots:
                 lists += _revocation_lists(files(f"{policy.crl_folder}/{name}").content or b"")
     if not checks:
         return roots
+    if roots.failure is None and policy.roots.path:
+        # A list that stands in the trust store itself was loaded with it, and counts once revocation is checked.
+        lists += _revocation_lists(files(policy.roots.path).content or b"")
     return replace(roots, crls=tuple(lists), checks_revocation=True)
 
 

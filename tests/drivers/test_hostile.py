@@ -35,8 +35,7 @@ def tried(given: Given) -> None:
 
 
 # Another driver's URL, given to Npgsql, is kept as an unknown key with the password in it.
-LEAKS = pytest.mark.xfail(strict=True, reason="npgsql keeps what is no key among the unknown ones")
-NAMES = [pytest.param(n, marks=LEAKS if n == "npgsql" else ()) for n in drivers.names()]
+NAMES = drivers.names()
 
 
 @pytest.mark.parametrize("name", NAMES)

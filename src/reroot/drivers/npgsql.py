@@ -156,7 +156,8 @@ def read(given: Given) -> Settings:
         if name.lower() in FOREIGN:
             raise SettingsError(f"Couldn't set {name.lower()}: the keyword is not supported by Npgsql")
         if key not in KEYWORDS:
-            unknown[name] = "***" if "pass" in key else value
+            # What is no keyword may be anything, a whole URL with its password included: only a plain name is kept.
+            unknown[name if re.fullmatch(r"[A-Za-z][A-Za-z ]{0,40}", name.strip()) else "what is no keyword"] = "***"
         else:
             values[key] = Setting(Secret(value) if key in ("password", "sslpassword", "passfile") else value, origin)
     found = Settings(given.driver, values, unknown, _endpoints(values, given))
