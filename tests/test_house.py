@@ -14,7 +14,7 @@ HOUSE = Path(__file__).parent.parent / "src" / "reroot"
 # A room may import only rooms that stand above it. Above the line: no file, socket, process or clock.
 PURE = [
     "model", "errors", "rules", "registry", "wire", "logs", "pki", "authorities", "truststores", "readers", "roots", "drivers",
-    "verdict", "plan", "rotation", "reports",
+    "verdict", "rehearsal", "plan", "rotation", "reports",
 ]  # fmt: skip
 RIM = ["collect", "providers", "ledger", "lab", "app", "web", "cli"]
 ORDER = PURE + RIM
