@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass
 
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
+_EXTENSION = struct.Struct("!HH")
 _GREASE = frozenset(0x0A0A + 0x1010 * i for i in range(16))
 
 
@@ -33,7 +35,7 @@ def read_hello(data: bytes) -> Hello | None:
     """The ClientHello at the start of a TLS stream (RFC 8446, section 4.1.2); None where it is not whole in *data*, or damaged."""
     try:
         return _read(_handshake(data))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, struct.error):
         return None
 
 
@@ -69,7 +71,7 @@ def _read(body: bytes) -> Hello:
     name, versions = "", frozenset({legacy})
     protocols: tuple[str, ...] = ()
     while at + 4 <= end:
-        kind, length = int.from_bytes(body[at : at + 2], "big"), int.from_bytes(body[at + 2 : at + 4], "big")
+        kind, length = _EXTENSION.unpack_from(body, at)
         value = body[at + 4 : at + 4 + length]
         at += 4 + length
         kinds.append(kind)
@@ -83,8 +85,8 @@ def _read(body: bytes) -> Hello:
     return Hello(name, protocols, versions, hashlib.sha256(repr(kept).encode()).hexdigest()[:12])
 
 
-def _numbers(data: bytes) -> list[int]:
-    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data) - 1, 2)]
+def _numbers(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2])
 
 
 def _words(data: bytes) -> tuple[str, ...]:

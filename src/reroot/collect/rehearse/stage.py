@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Self
 
 from ...errors import InputError, ReachError
-from ...rehearsal import Reaction
+from ...rehearsal import Ending, Reaction
 from ._guest import Casting, Guest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,6 +28,8 @@ LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.
 CHUNK = 16_384
 PARTING = 1.0
 """Seconds that a client gets to read the last word and hang up."""
+LAST_WORDS = frozenset({Ending.LOGIN, Ending.PLAINTEXT, Ending.NOT_POSTGRESQL})
+"""Endings after which the client has something to read, that closing at once could take from it."""
 KNOWN_ADDRESSES = 4096
 """How many addresses the rate limit remembers."""
 
@@ -223,7 +225,7 @@ class Stage:
             return
         self.served += 1
         self.told(Met(guest.address, guest.port, datetime.now(UTC), guest.reaction, seat.who))
-        if gone:
+        if gone or guest.reaction.ending not in LAST_WORDS:
             self._leave(seat)
             return
         with suppress(OSError):
