@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,23 @@ def test_a_merged_rollup_is_kept_once(log, inventory, tmp_path):
     assert run("merge", str(tmp_path / "one.rollup"), "--keep", "-i", inventory).exit_code == 0
     with pytest.raises(InputError, match="is in the ledger already"):
         run("merge", str(tmp_path / "one.rollup"), "--keep", "-i", inventory)
+
+
+def test_following_tells_refusals_as_they_come(log):
+    program = [sys.executable, "-c", "from reroot.cli import main; main()", "ingest", log, "--follow", "--json"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stderr.readline().startswith(b"following ")
+        with Path(log).open("ab") as file:
+            file.write(GOOD + ALERT)
+        assert b"10.0.0.9: sslv3 alert certificate unknown (1)" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        told = json.loads(running.stdout.read())
+    assert [s["sessions"] for s in told["sessions"]] == [1]
+    assert running.returncode == 1
+
+
+def test_following_and_keeping_exclude_each_other(log):
+    with pytest.raises(InputError, match="--follow"):
+        run(log, "--follow", "--keep")

@@ -147,6 +147,8 @@ def turned_away(lab: oracle.Oracle, clients: list[Client], exercised: Callable[[
                     # A line of our own ends the stretch: what the server says of the client it says before it reaps its process.
                     server.reload()
                     text = "\n".join(server.log_lines[seen:]).encode() + b"\n"
+                    if b"connection received" not in text:
+                        continue  # its settings were refused before it connected
                     found = rollup(text, PREFIX).settled()
                     rows = [r for r in found.rows if r.event in ("failed", "refused")] + [r for r, _ in found.silent()]
                     fits = [
@@ -188,3 +190,22 @@ def test_both_layouts_of_a_fleet_are_tied_to_their_server(tmp_path: Path) -> Non
     for server in servers:
         own = Rollup({r: t for r, t in read.rollup.settled().rows.items() if r.server == server.name})
         assert told(own) == truths[server.name]
+
+
+@pytest.mark.matrix
+def test_a_spark_cluster_of_two_workers_gives_the_same_rollup(tmp_path: Path) -> None:
+    from bench import _spark
+
+    from tests.collect.test_ingest import log_of
+
+    if not _spark.PYTHON.exists():
+        pytest.skip("pyspark is not installed in `.cache/spark` (`make spark`)")
+    log = tmp_path / "postgresql.log"
+    log.write_bytes(b"".join(log_of(seed, 2000) for seed in range(3)))
+    log.chmod(0o644)
+    answer = _spark.run(log, log.stat().st_size // 5, tmp_path)
+    expected = ingest(find([str(log)]))
+    assert answer["rows"] == sorted([*map(str, row), *tally] for row, tally in expected.rollup.settled().rows.items())
+    assert answer["executors"] == 2
+    assert answer["pieces"] == 5
+    assert answer["complete"]

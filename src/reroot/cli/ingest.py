@@ -13,9 +13,10 @@ import click
 from ._logs import LAYOUT_HINT, data, refusals, text
 from ._output import Outputs, emit, output_options
 from ._rotation import inventory_option, ledger_option, ledger_place
+from .observe import TIME
 
 if TYPE_CHECKING:
-    from ..collect.ingest import Ingested, Known, Ways
+    from ..collect.ingest import Ingested, Known, Log, Ways
 
 
 @click.command(name="ingest")
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 @click.option("--until", type=click.DateTime(), help="For a syslog without years: no line is later than this.")
 @click.option("-p", "--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="How many read side by side.")
 @click.option("--shard", default="1/1", metavar="K/N", help="Read the K-th of N parts; other machines read the others.")
+@click.option("--spark", metavar="MASTER", help="Let this Spark cluster read: spark://host:7077, local[4] …")
+@click.option("--follow", is_flag=True, help="Read what is written from now on, and tell refusals as they come.")
+@click.option("--for", "lasting", type=TIME, default=0.0, help="How long to follow: 60s, 5m, 2h; without it until interrupted.")
 @click.option("--save", type=click.Path(dir_okay=False), help="Write the rollup to this file, for `ingest merge`.")
 @click.option("--keep", is_flag=True, help="Put what is found into the ledger; what it holds already is not read again.")
 @inventory_option
@@ -41,6 +45,9 @@ def COMMAND(
     until: datetime | None,
     processes: int,
     shard: str,
+    spark: str | None,
+    follow: bool,
+    lasting: float,
     save: str | None,
     keep: bool,
     inventory_path: Path,
@@ -53,23 +60,28 @@ def COMMAND(
     LOG is a file, a folder, or - for standard input; plain, gzip or zstd; with NAME= before it, it is the log of that server. The
     usual layouts are recognised. `reroot ingest merge FILE...` adds up what several machines wrote with --save.
 
-    Exit code 1: some client turned away from the certificate, or left in a way that may mean that. 4: some log, or some line, could
+    Exit code 1: some client turned away from the certificate, or broke off the handshake. 4: some log, or some line, could
     not be read.
     """
     from ..collect.ingest import merge as merged
     from ..errors import InputError
+    from ..logs import LEFT_WITHOUT_A_WORD
     from ..reports import Document
 
     if not places:
         raise InputError("no log to read", hint="name one: `reroot ingest /var/log/postgresql`")
     ways = _ways(spelling, timezone, until)
+    if follow and (keep or shard != "1/1" or spark):
+        raise InputError(
+            "`--follow` goes with neither `--keep`, `--shard` nor `--spark`", hint="`--save` writes what it has seen"
+        )
     is_merge = places[0] == "merge" and not os.path.exists("merge")
     if is_merge:
         found = merged(places[1:])
-    elif keep:
-        found = _kept(places, server, ways, processes, _shard(shard), inventory_path, ledger)
+    elif follow:
+        found = _followed(places, server, ways, lasting, quiet)
     else:
-        found = _read(places, server, ways, (), processes, _shard(shard))
+        found = _read_once(places, server, ways, processes, _shard(shard), spark, (inventory_path, ledger) if keep else None)
     if is_merge and keep:
         _keep(found, inventory_path, ledger)
     if save is not None:
@@ -79,7 +91,7 @@ def COMMAND(
     emit(Document("logs", data(found), lambda: text(found)), outputs, quiet=quiet)
     if not found.is_complete:
         ctx.exit(4)
-    if any(one["bearing"] in ("distrust", "undecidable") for one in refusals(found)):
+    if any(one["bearing"] in ("distrust", "undecidable") and one["cause"] != LEFT_WITHOUT_A_WORD for one in refusals(found)):
         ctx.exit(1)
 
 
@@ -108,16 +120,45 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-def _read(
-    places: Sequence[str], server: str, ways: Ways, known: Sequence[Known], processes: int, shard: tuple[int, int]
+def _read_once(
+    places: Sequence[str],
+    server: str,
+    ways: Ways,
+    processes: int,
+    shard: tuple[int, int],
+    spark: str | None,
+    kept_in: tuple[Path, str | None] | None,
 ) -> Ingested:
-    from ..collect.ingest import find, ingest
+    """Read everything; with *kept_in*, only what the ledger does not know yet, and put it there."""
+    from ..collect.ingest import find, from_evidence, ingest, to_evidence
+    from ..collect.inventory import read
+    from ..ledger import open_ledger
+
+    def reading(known: Sequence[Known]) -> Ingested:
+        logs = find(places, server)
+        if spark is not None:
+            found = _on_spark(spark, logs, ways, known)
+        else:
+            found = ingest(logs, ways, known, processes=processes, shard=shard)
+        _refuse_nothing(found, places, shard)
+        return found
+
+    if kept_in is None:
+        return reading(())
+    inventory = read(kept_in[0])
+    with open_ledger(ledger_place(inventory, kept_in[1])) as ledger:
+        found = reading(from_evidence(ledger.evidence(inventory.name, "log")))
+        ledger.keep(inventory.name, tuple(to_evidence(found, datetime.now(UTC))))
+    return found
+
+
+def _refuse_nothing(found: Ingested, places: Sequence[str], shard: tuple[int, int]) -> None:
+    """An answer that is empty because nothing could be read, or nothing was logged, is an error."""
     from ..errors import InputError
 
-    found = ingest(find(places, server), ways, known, processes=processes, shard=shard)
     notes = found.rollup.notes
     if notes.lines or shard != (1, 1) or any(r.skipped for r in found.reads):
-        return found
+        return
     if found.unread:
         first = found.unread[0]
         raise InputError(first.why, where=first.piece.log.path, hint=LAYOUT_HINT)
@@ -131,25 +172,53 @@ def _read(
     )
 
 
-def _kept(
-    places: Sequence[str],
-    server: str,
-    ways: Ways,
-    processes: int,
-    shard: tuple[int, int],
-    inventory_path: Path,
-    place: str | None,
-) -> Ingested:
-    from ..collect.ingest import from_evidence, to_evidence
-    from ..collect.inventory import read
-    from ..ledger import open_ledger
+def _on_spark(master: str, logs: Sequence[Log], ways: Ways, known: Sequence[Known]) -> Ingested:
+    from ..collect.ingest import ingest_on_spark
+    from ..errors import InputError
 
-    inventory = read(inventory_path)
-    with open_ledger(ledger_place(inventory, place)) as ledger:
-        known = from_evidence(ledger.evidence(inventory.name, "log"))
-        found = _read(places, server, ways, known, processes, shard)
-        ledger.keep(inventory.name, tuple(to_evidence(found, datetime.now(UTC))))
-    return found
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise InputError("Spark's Python package is not here", hint="`pip install 'reroot[spark]'`, and Java 17") from None
+    session = SparkSession.builder.appName("reroot ingest").master(master).getOrCreate()
+    try:
+        return ingest_on_spark(session, logs, ways, known)
+    finally:
+        session.stop()
+
+
+def _followed(places: Sequence[str], server: str, ways: Ways, lasting: float, quiet: bool) -> Ingested:
+    """Everything that was written while we looked; refusals are told on standard error as they come."""
+    from threading import Event
+    from time import monotonic
+
+    from ..collect.ingest import Follower, Ingested
+    from ..logs import LEFT_WITHOUT_A_WORD, Rollup
+    from ..reports.text import visible
+
+    rollup, until, pause = Rollup(), monotonic() + lasting if lasting else None, Event()
+    with Follower(places, server, ways) as follower:
+        if not quiet:
+            click.echo(f"following {', '.join(places)}; interrupt to see the sums", err=True)
+        try:
+            while True:
+                seen = follower.poll()
+                rollup += seen
+                for one in refusals(Ingested(seen, ())):
+                    # Whether somebody who has just come will leave without a word, only the end can tell.
+                    if not quiet and one["cause"] != LEFT_WITHOUT_A_WORD:
+                        who = f"{one['user']} from " if one["user"] else ""
+                        line = (
+                            f"{str(one['last_seen'])[11:19]}  {who}{one['address'] or 'unknown'}: {one['cause']} ({one['times']})"
+                        )
+                        click.echo(visible(line), err=True)
+                left = until - monotonic() if until is not None else 1.0
+                if left <= 0:
+                    break
+                pause.wait(min(left, 1.0))
+        except KeyboardInterrupt:
+            pass
+    return Ingested(rollup, ())
 
 
 def _keep(found: Ingested, inventory_path: Path, place: str | None) -> None:

@@ -14,13 +14,13 @@ chooses. So a client can lie about its own session, and about nobody else's; ``p
 
 from __future__ import annotations
 
-from ._causes import Bearing, bearing
+from ._causes import LEFT_WITHOUT_A_WORD, Bearing, bearing
 from ._clock import NO_ZONE, Clock
 from ._layout import CSV, JSON, RDS, Layout, layout, sniff
 from ._rollup import Event, Head, Notes, Rollup, Row, Tail, Tally, total
 from ._scan import Scanner, rollup
 
 __all__ = [
-    "CSV", "JSON", "NO_ZONE", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup",
+    "CSV", "JSON", "LEFT_WITHOUT_A_WORD", "NO_ZONE", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup",
     "sniff", "total",
 ]  # fmt: skip

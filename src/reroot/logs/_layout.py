@@ -111,6 +111,11 @@ class Layout:
     clock: Clock = NO_ZONE
 
     @cached_property
+    def is_fixed(self) -> bool:
+        """Whether the time is followed by the address at once, so that it stands in the same column of each line."""
+        return self.kind == "stderr" and re.match(r"%[tm][^%(]*%r", self.spelling) is not None
+
+    @cached_property
     def groups(self) -> tuple[int, int, int, int]:
         """Numbers of ``hit``'s groups of the time, the message, the address and the process; 0, the whole line, where there is none."""
         index = self.hit.groupindex
@@ -192,6 +197,8 @@ def sniff(head: bytes) -> str | None:
         found = len(fits), sum(_is_of_a_session(how, line) for line in fits)
         if found > most:
             best, most = spelling, found
+        if most[0] == len(lines) and most[1] * 2 > len(lines):
+            break
     return best if most[0] * 4 >= len(lines) else None
 
 

@@ -41,6 +41,7 @@ _IN_TEXT = (b"LOG:  co", b"LOG:  replication connection auth", b"FATAL:  ", 6)
 _N, _U, _O, _I, _C, _TAB = b"nuoic\t"
 _WANTED = (_O, _I)
 _RECEIVED = b"connection received: host="
+_TIME = 19
 _UNKNOWN = (None, b"", b"[unknown]")
 _BEGINS = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:|\{\"timestamp\"|[0-9]{10}\.")
 _DOUBLED = re.compile(r'((?:[^"]|"")*)"')
@@ -79,6 +80,7 @@ class Scanner:
         self._known: set[bytes] = set()
         self._first = self._last = ""
         self._texts: dict[bytes, str] = {}
+        self._column = 0
         self._bytes = self._lines = self._quoted = self._unreadable = self._doubtful = self._too_long = 0
 
     def feed(self, block: Block, begin: int = 0, end: int | None = None) -> None:
@@ -120,6 +122,7 @@ class Scanner:
         find, rfind, hit, known = self._find, block.rfind, self.layout.hit.match, self._counts.get
         time, message, address, _ = self.layout.groups
         needle, skip, arrivals, lines = self._needles[0], self._skip, self._arrivals, 0
+        block_find, severity, column = block.find, b"LOG:  ", self._column
         p = find(block, needle, begin, end)
         while p >= 0:
             m = p + skip
@@ -130,6 +133,20 @@ class Scanner:
                 letter = block[m + 15]  # connection authOrized, connection receIved
                 if letter == _O or (letter == _I and arrivals):
                     s = rfind(b"\n", begin, p) + 1 or begin
+                    if column:
+                        # The same client in the same words as before: no pattern is needed to know it again.
+                        q = block_find(b"(", s, p)
+                        if q > 0:
+                            head = bytes(block[s:q])
+                            where = head[column:]
+                            e = block_find(b"\n", m, end)
+                            r = known((where, bytes(block[m:e])) if letter == _O else where)
+                            if r is not None and r[2] <= head < r[3] and block_find(severity, s, p) < 0:
+                                r[0] += 1
+                                r[2] = head
+                                lines += 1
+                                p = find(block, needle, e, end)
+                                continue
                     found = hit(block, s, end)
                     if found is not None and found.start(message) == m:
                         lines += 1
@@ -141,6 +158,8 @@ class Scanner:
                             r[2] = at
                         else:
                             self._count(key, at, found, where, text, block)
+                            if self.layout.is_fixed:
+                                column = self._column = found.start(address) - s
                         m = found.end()
                     else:
                         m = self._reject(block, s, p, end)
@@ -381,6 +400,7 @@ class Scanner:
 
     def _sum(self, r: list[Any]) -> None:
         count, first, last, _, zone, said, where = r
+        first, last = first[:_TIME], last[:_TIME]
         begun = self._moment(first, zone) or self._moment(last, zone)
         row = self._row(said, where, begun[:13])
         add(self._rows, row, Tally(count, begun, self._moment(last, zone) or begun))

@@ -18,8 +18,9 @@ from ._objects import Known, Log, Unreadable, find
 from ._read import Piece, Read, Ways, read
 from ._run import Ingested, ingest, pieces, summed
 from ._saved import dump, load, merge
+from ._spark import ingest_on_spark
 
 __all__ = [
-    "Follower", "Ingested", "Known", "Log", "Piece", "Read", "Unreadable", "Ways", "dump", "find", "from_evidence", "ingest", "load", "merge",
+    "Follower", "Ingested", "Known", "Log", "Piece", "Read", "Unreadable", "Ways", "dump", "find", "from_evidence", "ingest", "ingest_on_spark", "load", "merge",
     "pieces", "read", "summed", "to_evidence",
 ]  # fmt: skip
