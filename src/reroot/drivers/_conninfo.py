@@ -11,6 +11,7 @@ conninfo_parse() and conninfo_uri_parse_options(); compared with PQconninfoParse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..errors import SettingsError
@@ -110,34 +111,41 @@ def _uri(text: str, trims: bool) -> Iterator[tuple[str, str]]:
         yield from _parameters(query, trims)
 
 
+AFTER_HOST = re.compile(r"[:/?,]")
+AFTER_PORT = re.compile(r"[/?,]")
+
+
 def _hosts(rest: str) -> tuple[str, str, str]:
     """Hosts and ports, each joined by commas, and what follows them (at `/`, `?` or the end)."""
-    hosts, ports = [], []
+    hosts, ports, at = [], [], 0
     while True:
-        if rest.startswith("["):
-            close = rest.find("]")
+        if rest.startswith("[", at):
+            close = rest.find("]", at)
             if close < 0:
                 raise SettingsError('end of string reached when looking for matching "]" in IPv6 host address in URI')
-            if close == 1:
+            if close == at + 1:
                 raise SettingsError("IPv6 host address may not be empty in URI")
-            host, rest = rest[1:close], rest[close + 1 :]
-            if rest and rest[0] not in ":/?,":
+            hosts.append(rest[at + 1 : close])
+            at = close + 1
+            if rest[at : at + 1] not in ("", ":", "/", "?", ","):
                 raise SettingsError('unexpected character after "]" in URI (expected ":" or "/")')
         else:
-            host, rest = _until(rest, ":/?,")
+            stop = _find(AFTER_HOST, rest, at)
+            hosts.append(rest[at:stop])
+            at = stop
         port = ""
-        if rest.startswith(":"):
-            port, rest = _until(rest[1:], "/?,")
-        hosts.append(host)
+        if rest.startswith(":", at):
+            stop = _find(AFTER_PORT, rest, at + 1)
+            port, at = rest[at + 1 : stop], stop
         ports.append(port)
-        if not rest.startswith(","):
-            return ",".join(hosts), ",".join(ports), rest
-        rest = rest[1:]
+        if not rest.startswith(",", at):
+            return ",".join(hosts), ",".join(ports), rest[at:]
+        at += 1
 
 
-def _until(text: str, stops: str) -> tuple[str, str]:
-    at = next((i for i, c in enumerate(text) if c in stops), len(text))
-    return text[:at], text[at:]
+def _find(stops: re.Pattern[str], text: str, at: int) -> int:
+    found = stops.search(text, at)
+    return found.start() if found else len(text)
 
 
 def _parameters(query: str, trims: bool) -> Iterator[tuple[str, str]]:

@@ -55,7 +55,7 @@ def read(given: Given) -> Settings:
     count = max(len(hosts), len(addresses))
     named = given.host if hosts == [""] and addresses == [""] else None
     ends = tuple(
-        Endpoint(named or (hosts[i] if i < len(hosts) else ""), addresses[i] if i < len(addresses) else "", (ports * count)[i] or "5432")
+        Endpoint(named or (hosts[i] if i < len(hosts) else ""), addresses[i] if i < len(addresses) else "", ports[i % len(ports)] or "5432")
         for i in range(count)
     )
     return Settings(given.driver, values, {}, ends)
