@@ -12,7 +12,7 @@ SOURCE = HERE.parent / "src"
 PARTS = (
     "errors", "model", "wire", "rehearsal", "collect/__init__", "collect/_conversation", "collect/rehearse/__init__",
     "collect/rehearse/_hello", "collect/rehearse/_engine", "collect/rehearse/_guest", "collect/rehearse/stage",
-    "collect/rehearse/_peer", "collect/rehearse/_ways", "collect/rehearse/command",
+    "collect/rehearse/_peer", "collect/rehearse/_indoors", "collect/rehearse/_ways", "collect/rehearse/command",
 )  # fmt: skip
 LARGEST = 100_000
 WHEN = (2026, 1, 1, 0, 0, 0)

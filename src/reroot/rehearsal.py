@@ -414,7 +414,7 @@ def _may_be_its_way(family: Family, reaction: Reaction, control: Reaction) -> bo
     return family is Family.UNKNOWN and reaction.ending is Ending.LEFT and control.ending is Ending.LEFT
 
 
-_WITH_KEY = "rehearse with the key of the next chain (`--next-key`), or launch the program here: its own words tell"
+_WITH_KEY = "rehearse with the key of the next chain (`--next-key`), or see what its own settings foresee: `reroot explain`"
 
 
 def _unsure(code: str, text: str, hint: str = _WITH_KEY) -> tuple[Trust, Reason, str]:

@@ -119,6 +119,33 @@ def test_bad_input_is_named(folder, words, message):
     assert message in err
 
 
+@needs_psql
+@pytest.mark.parametrize(("claimed", "code"), [("root.pem", "foreseen"), ("old.pem", "rules-contradicted")])
+def test_what_the_rules_foresaw_is_held_against_what_was_seen(folder, claimed, code):
+    """The second claim is a lie about the program, as a bug in the rules would be."""
+    dsn = f"host={HOST} port=5997 sslmode=verify-full sslrootcert={folder / claimed}"
+    words = ("--json", "--next", "chain.pem", "--driver", "psql", "--dsn", dsn)
+    exit_code, out, err = run(folder, *words, *psql(5997, "verify-full", "root.pem"))
+    assert code in [r["code"] for r in json.loads(out)["beside"]], err
+    assert exit_code == (code == "rules-contradicted")
+
+
+NODE = Path(".cache/clients/node/node_modules/pg").resolve()
+
+
+@pytest.mark.skipif(shutil.which("node") is None or not NODE.exists(), reason="no Node with pg")
+@pytest.mark.parametrize(
+    ("roots", "code"), [("root.pem", "node-would-trust"), ("old.pem", "node-would-reject"), ("", "node-bundled-roots")]
+)
+def test_what_a_node_program_tells_its_tls_is_worked_out_beside_the_acts(folder, roots, code):
+    ssl = f"{{ca: require('fs').readFileSync('{folder / roots}', 'utf8')}}" if roots else "true"
+    program = f"new (require('{NODE}').Client)({{host: '{HOST}', port: 5996, ssl: {ssl}}}).connect().catch(() => process.exit(1))"
+    exit_code, out, err = run(folder, "--json", "--next", "chain.pem", "--server", f"{HOST}:5996", "--", "node", "-e", program)
+    document = json.loads(out)
+    assert (exit_code, document["conclusion"]["trust"]) == (4, "cannot-tell"), err
+    assert code in [r["code"] for r in document["beside"]]
+
+
 @pytest.mark.parametrize("program", ["true", "false"])
 def test_a_program_that_never_connects_cannot_be_told(folder, program):
     code, out, err = run(folder, "--next", "chain.pem", "--way", "PGHOSTADDR", "--server", f"{HOST}:5997", "--", program)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,33 @@ def test_it_rehearses_without_any_dependency(pyz, tmp_path, roots, trust, code):
     dsn = f"host=db1.lab.test port=5995 user=u dbname=d {mode}"
     found = run(pyz, "rehearse", "--next", str(tmp_path / "next.pem"), "--server", "db1.lab.test:5995", "--", "psql", dsn)
     assert (found[0], found[1]["trust"]) == (code, trust)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/usr/bin/python3").exists(), reason="needs root, to become somebody else")
+@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
+@pytest.mark.parametrize("way", ["PGHOSTADDR", "mounts", "isolated"])
+def test_an_ordinary_user_rehearses_by_every_way(pyz, way):
+    with tempfile.TemporaryDirectory(prefix="reroot-nobody-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = ca.root("root")
+        leaf = ca.leaf(root, "db1.lab.test")
+        (folder / "root.pem").write_bytes(root.cert_pem)
+        (folder / "next.pem").write_bytes(leaf.cert_pem + leaf.key_pem)
+        shutil.copy(pyz, folder)
+        dsn = f"host=db1.lab.test port=5993 user=u dbname=d sslmode=verify-full sslrootcert={folder}/root.pem"
+        command = ["/usr/bin/python3", "-I", str(folder / pyz.name), "rehearse", "--next", str(folder / "next.pem")]
+        done = subprocess.run(
+            [*command, "--server", "db1.lab.test:5993", "--way", way, "--", "psql", dsn],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            env=clean_environment({"HOME": "/nonexistent"}),
+        )
+        if "could not lead" in done.stderr:
+            pytest.skip("this machine allows ordinary users no namespaces")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["trust"] == "trusts"

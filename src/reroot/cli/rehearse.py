@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..collect.rehearse._scenes import Scene
     from ..collect.rehearse.command import Place, Rehearsed
     from ..collect.rehearse.listen import Watch
-    from ..model import Evidence
+    from ..model import Evidence, Reason
     from ..pki import Certificate
     from ..rehearsal import Conclusion
 
@@ -47,6 +47,8 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option("--listen", "listen_at", metavar="HOST:PORT", help="Be the stage for programs that are started elsewhere.")
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Who may come, with --listen; loopback without it.")
 @click.option("--for", "lasting", type=click.FloatRange(0.1), help="Seconds to listen; until interrupted without it.")
+@click.option("--driver", metavar="NAME", help="Foresee with this driver's rules too, and compare.")
+@click.option("--dsn", metavar="DSN", help="What that driver is given.")
 @click.option("--ledger", metavar="FILE|URL", help="Keep the evidence here, under --rotation.")
 @click.option("--rotation", default="", metavar="NAME", help="The rotation that the evidence belongs to.")
 @output_options
@@ -69,6 +71,8 @@ def COMMAND(
     listen_at: str | None,
     allow: Sequence[str],
     lasting: float | None,
+    driver: str | None,
+    dsn: str | None,
     ledger: str | None,
     rotation: str,
     outputs: Outputs,
@@ -97,6 +101,7 @@ def COMMAND(
     pairs = {"next": (next_chain, next_key), "current": (current, current_key), "wrong-name": (wrong_name, wrong_name_key)}
     hosts = [p.host for p in places] or _names(next_chain) or ["localhost"]
     scenes = _scenes(pairs, _root(root) if root else None, hosts, hold)
+    contradicted = False
     if listen_at:
         watch = _listen(listen_at, scenes, allow, lasting, quiet)
         document = Document("rehearsal-listen", watch.data(), watch.text)
@@ -104,16 +109,18 @@ def COMMAND(
         evidence = watch.evidence()
     else:
         rehearsed = _rehearse(command, places, scenes, way, patience, show_output, quiet)
-        document = Document("rehearsal", data(rehearsed), lambda: text(rehearsed))
+        beside = [*_by_the_hook(rehearsed), *(_beside_the_rules(rehearsed, driver, dsn) if driver else ())]
+        document = Document("rehearsal", data(rehearsed, beside), lambda: text(rehearsed, beside))
         found, interrupted = [rehearsed.conclusion], False
-        evidence = [to_evidence(rehearsed, datetime.now(UTC))]
+        evidence = [to_evidence(rehearsed, beside, datetime.now(UTC))]
+        contradicted = any(r.code == CONTRADICTED for r in beside)
     if ledger:
         from ..ledger import open_ledger
 
         with open_ledger(ledger) as kept:
             kept.keep(rotation, tuple(evidence))
     emit(document, outputs, quiet=quiet)
-    ctx.exit(130 if interrupted else _exit_code(found))
+    ctx.exit(130 if interrupted else 1 if contradicted else _exit_code(found))
 
 
 def _exit_code(found: Sequence[Conclusion]) -> int:
@@ -219,7 +226,44 @@ def _listen(at: str, scenes: Sequence[Scene], allow: Sequence[str], lasting: flo
 # ── what is shown ────────────────────────────────────────────────────────────────────────────────
 
 
-def data(rehearsed: Rehearsed) -> dict[str, object]:
+def _by_the_hook(rehearsed: Rehearsed) -> list[Reason]:
+    """What a Node program's own options say of the next chain, where the stage cannot see its judgement."""
+    from ..collect.rehearse._node import work_out
+    from ..rehearsal import Act
+
+    chain = next((r.scene.chain for r in rehearsed.runs if r.scene.act is Act.NEXT), None)
+    return list(work_out(rehearsed.reports, chain, datetime.now(UTC))) if chain and rehearsed.reports else []
+
+
+def _beside_the_rules(rehearsed: Rehearsed, driver: str, dsn: str | None) -> list[Reason]:
+    """What the rules foresee for the next chain on this machine, and whether the rehearsal bears it out."""
+    import os
+
+    from ..collect.machine import machine
+    from ..model import Accepts, Given, Outcome, Reason, Server
+    from ..pki import Certificate
+    from ..rehearsal import Act, contradiction
+    from ..verdict import answer
+
+    chain = next((r.scene.chain for r in rehearsed.runs if r.scene.act is Act.NEXT), None)
+    if chain is None:
+        return [Reason("not-foreseen", "without a next chain the rules have nothing to foresee")]
+    given = Given(
+        driver, dsn=dsn, env=dict(os.environ), home=os.path.expanduser("~"), host=rehearsed.places[0].host, files=machine()
+    )
+    foreseen = answer(given, Server(Accepts.HOST), tuple(Certificate(d) for d in chain), datetime.now(UTC)).foreseen
+    against = contradiction(foreseen.outcome, rehearsed.conclusion)
+    if against is not None:
+        return [against, *foreseen.reasons]
+    if Outcome.UNKNOWN in (foreseen.outcome, rehearsed.conclusion.outcome):
+        return [Reason("not-compared", f"the rules foresaw `{foreseen.outcome.value}`: nothing to compare", "rules")]
+    return [Reason("foreseen", f"as the rules for `{driver}` foresaw: `{foreseen.outcome.value}`", "rules")]
+
+
+CONTRADICTED = "rules-contradicted"
+
+
+def data(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> dict[str, object]:
     """``complete`` is false where it cannot be told."""
     from ..collect.rehearse._ways import privilege
 
@@ -235,6 +279,7 @@ def data(rehearsed: Rehearsed) -> dict[str, object]:
             "libraries": dict(rehearsed.process.libraries),
         },
         "conclusion": concluded(c),
+        "beside": [{"code": r.code, "text": r.text, "source": r.source} for r in beside],
         "acts": [
             {
                 "act": run.scene.act.value,
@@ -276,10 +321,13 @@ def _fingerprints(scene: Scene) -> list[str]:
     return [Certificate(der).fingerprint for der in scene.chain]
 
 
-def to_evidence(rehearsed: Rehearsed, now: datetime) -> Evidence:
+def to_evidence(rehearsed: Rehearsed, beside: Sequence[Reason], now: datetime) -> Evidence:
     from ..model import Evidence, Strength
 
-    facts = {**data(rehearsed), "presented": {r.scene.act.value: [der.hex() for der in r.scene.chain] for r in rehearsed.runs}}
+    facts = {
+        **data(rehearsed, beside),
+        "presented": {r.scene.act.value: [der.hex() for der in r.scene.chain] for r in rehearsed.runs},
+    }
     return Evidence("rehearsal", rehearsed.command[0].rsplit("/", 1)[-1], "rehearse", now, Strength.REHEARSED, facts)
 
 
@@ -292,7 +340,7 @@ SAYS = {
 }
 
 
-def text(rehearsed: Rehearsed) -> str:
+def text(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> str:
     """The conclusion first, then what the acts have shown, then who was at the other end."""
     from ..collect.rehearse.command import described
     from ..reports.text import table
@@ -315,6 +363,9 @@ def text(rehearsed: Rehearsed) -> str:
         parts.append(
             f"at the other end: {who.program} {' '.join(f'({name}: {file})' for name, file in who.libraries.items())}".rstrip()
         )
+    if any(r.code == CONTRADICTED for r in beside):
+        parts.insert(0, "✕ the rules and the rehearsal contradict each other: please report this")
+    parts += [f"beside the acts: {r.text}" for r in beside]
     if c.hint:
         parts.append(f"hint: {c.hint}")
     came = sum(len(run.met) for run in rehearsed.runs)

@@ -212,9 +212,11 @@ def _runs(*command: str) -> bool:
 
 def _isolated(led: Led, _env: Mapping[str, str]) -> Journey:
     """A network of its own, in which nothing but our doors can be reached; ``_indoors`` opens them and hands them out."""
+    import pkgutil
     import sys
 
-    indoors = (sys.executable, "-I", "-S", str(Path(__file__).with_name("_indoors.py")))
+    code = pkgutil.get_data(__package__, "_indoors.py") or b""  # by this road it is found in a zip file too
+    indoors = (sys.executable, "-I", "-S", "-c", code.decode())
     prefix = (*_unshare("-n", "-m"), "sh", "-c", _OTHER_HOSTS, "reroot", *indoors, *_back())
     return Journey(prefix, {"REROOT_HOSTS_FILE": _hosts(led, "127.0.0.1 localhost\n").decode()}, isolated=True)
 
@@ -227,13 +229,13 @@ def _nss_wrapper_is_here() -> bool:
 WAYS: tuple[Way, ...] = (
     Way("PGHOSTADDR", "PGHOSTADDR", "none", frozenset({"libpq", "ruby", "perl", "php"}), _hostaddr, several_hosts=False),
     Way("java", "-Djdk.net.hosts.file", "none", frozenset({"java"}), _java),
-    Way("node", "a look-up hook (NODE_OPTIONS)", "none", frozenset({"node"}), _node),
+    Way("node", "a look-up hook (NODE_OPTIONS)", "none", frozenset({"node"}), _node, HOOKS.is_dir),
     Way("mounts", "its own /etc/hosts, in a mount namespace", "", None, _mounts, _mounts_are_allowed),
     Way(
         "nss-wrapper", "nss_wrapper (LD_PRELOAD)", "none", None, _nss_wrapper, _nss_wrapper_is_here,
         except_kinds=frozenset({"go", "php"}),
     ),
-    Way("python", "sitecustomize (PYTHONPATH) and PGHOSTADDR", "none", frozenset({"python"}), _python),
+    Way("python", "sitecustomize (PYTHONPATH) and PGHOSTADDR", "none", frozenset({"python"}), _python, HOOKS.is_dir),
     Way(
         "isolated", "a network of its own, in which only the stage can be reached", "", None, _isolated, _networks_are_allowed,
         leads_addresses=True,

@@ -307,6 +307,8 @@ class _Performance:
                 _, fds, _, _ = socket.recv_fds(ours, 1, 64)
             except TimeoutError:
                 fds = []
+            if not fds:
+                raise ReachError("a network of its own could not be set up", hint="name another way with `--way`")
             for fd in fds:
                 stage.adopt(socket.socket(fileno=fd))
             with suppress(OSError):
