@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Aurora:
 
     lab: StandIn
     folder: Path
+    clients: list[Any] = field(default_factory=list)
 
     @property
     def instances(self) -> list[Instance]:
@@ -37,10 +38,11 @@ class Aurora:
     def api(self, region: str = REGION, **given: Any) -> Api:
         return Api(Login(endpoint_url=self.lab.url), region, **given)
 
-    def client(self, region: str = REGION) -> Any:
+    def client(self, region: str = REGION, **given: Any) -> Any:
         import boto3
 
-        return boto3.client("rds", region_name=region, endpoint_url=self.lab.url)
+        self.clients.append(boto3.client("rds", region_name=region, endpoint_url=self.lab.url, **given))
+        return self.clients[-1]
 
     def write(self, *, options: str = "", members: Sequence[str] | None = None, soak: str = "0s", canary: str = "") -> Inventory:
         chosen = self.instances if members is None else [self.lab.instance(id) for id in members]
@@ -94,6 +96,8 @@ def aurora(folder: Path, monkeypatch: pytest.MonkeyPatch, members: Sequence[Memb
     monkeypatch.setattr(_awsapi, "BASE", 0.01)
     monkeypatch.setattr(_awsapi.RATE, "gap", given.pop("gap", 0.0))
     _awsapi.api.cache_clear()
+    connect, clients = _awsapi._client, []
+    monkeypatch.setattr(_awsapi, "_client", lambda login, region: (clients.append(connect(login, region)), clients[-1])[1])
     with stand_in(members or clusters({REGION: ["a", "b"]}, size=2), **({"light": True, "pace": 0.02} | given)) as lab:
         for name, value in lab.api.environment(REGION).items():
             monkeypatch.setenv(name, value)
@@ -101,5 +105,9 @@ def aurora(folder: Path, monkeypatch: pytest.MonkeyPatch, members: Sequence[Memb
         (folder / "old.pem").write_bytes(lab.root(region, OLD))
         (folder / "next.pem").write_bytes(lab.root(region, NEXT))
         (folder / "orders.pem").write_bytes(lab.root(region, OLD))
-        yield Aurora(lab, folder)
+        try:
+            yield Aurora(lab, folder, clients)
+        finally:
+            for client in clients:  # their sockets would be missed by the next test
+                client.close()
         assert lab.world.mishaps == []

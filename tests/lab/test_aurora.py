@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -220,7 +219,7 @@ def test_records_come_in_pages_of_a_hundred(tmp_path, monkeypatch):
 
 def test_what_befalls_a_call_is_what_boto3_would_see(fleet):
     fleet.lab.faults.once["DescribeDBInstances"] = ["throttle", "error"]
-    bare = boto3.client("rds", region_name=REGION, endpoint_url=fleet.lab.url, config=Config(retries={"total_max_attempts": 1}))
+    bare = fleet.client(config=Config(retries={"total_max_attempts": 1}))
     assert refusal(bare.describe_db_instances) == "Throttling"
     assert refusal(bare.describe_db_instances) == "InternalFailure"
     fleet.lab.faults.denied.add("DescribeDBInstances")

@@ -176,7 +176,11 @@ def _client(login: Login, region: str) -> Any:
     session = boto3.Session(profile_name=login.profile or None)
     if not login.role:
         return session.client("rds", **where)
-    lent = session.client("sts", **where).assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
+    sts = session.client("sts", **where)
+    try:
+        lent = sts.assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
+    finally:
+        sts.close()
     return session.client(
         "rds",
         aws_access_key_id=lent["AccessKeyId"],

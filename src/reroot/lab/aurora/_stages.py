@@ -109,7 +109,7 @@ class Hall:
 
     def close(self) -> None:
         self._over = True
-        self._wake_out.send(b"x")
+        self._wake()
         self._thread.join()
         self._pool.shutdown()
         self._wake_out.close()
@@ -135,7 +135,11 @@ class Hall:
     def _tell(self, stage: LightStage, there: bool) -> None:
         with self._lock:
             self._news.append((stage, there))
-        self._wake_out.send(b"x")
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # the thread saw that it is over before it was woken for it
+            self._wake_out.send(b"x")
 
     def _run(self) -> None:
         while not self._over:
