@@ -215,3 +215,10 @@ def test_a_scan_starts_no_program_and_opens_no_connection(tmp_path: Path) -> Non
     ]
     assert len(calls) == 1
     assert calls[0].startswith("execve(")
+
+
+def test_one_statement_full_of_telling_words_is_read_once(tmp_path: Path) -> None:
+    rows = '    {"sslmode": "require", "name": "aws-db-postgres"},\n' * 30_000
+    (tmp_path / "data.py").write_text(f"ROWS = [\n{rows}]\n")
+    (tmp_path / "app.env").write_text(GOOD)
+    assert any(f.path == "app.env" for f in scanned(tmp_path).findings)

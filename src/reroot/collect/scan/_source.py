@@ -21,6 +21,8 @@ from ._reader import MAX_DEPTH, Page, Unreadable
 from ._text import Text
 from ._values import Value, Values
 
+MAX_STATEMENT = 100_000
+"""Bytes; of a longer one only the part around a telling word is read."""
 COMMENTS = frozenset({"comment", "line_comment", "block_comment", "multiline_comment"})
 BODIES = frozenset(
     [
@@ -188,18 +190,16 @@ def read(text: Text, language: Language) -> Page:
     back = _Offsets(text.text).byte if len(data) != len(text.text) else int
     tree = parser.parse(data)
     reading = _Reading(page, data, offset, language)
-    done: list[tuple[int, int]] = []
+    covered = 0
     for spot in spots:
         at = back(spot)
-        if any(a <= at < b for a, b in done[-40:]):
+        if at < covered:
             continue
         node = tree.root_node.descendant_for_byte_range(at, at + 1)
         if node is None or node.type in COMMENTS:
             continue
         statement = _statement(node)
-        if statement.end_byte - statement.start_byte > 200_000:
-            continue
-        done.append((statement.start_byte, statement.end_byte))
+        covered = statement.end_byte
         reading.statement(statement)
     return page
 
@@ -227,9 +227,9 @@ class _Offsets:
 
 
 def _statement(node: Any) -> Any:
-    """The innermost statement around a node: what stands directly in a body."""
-    while node.parent is not None and node.parent.type not in BODIES:
-        node = node.parent
+    """The innermost statement around a node: what stands directly in a body, or as much of it as is worth reading."""
+    while (above := node.parent) is not None and above.type not in BODIES and above.end_byte - above.start_byte <= MAX_STATEMENT:
+        node = above
     return node
 
 
