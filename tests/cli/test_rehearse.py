@@ -155,6 +155,17 @@ def test_a_program_that_never_connects_cannot_be_told(folder, program):
 
 
 @needs_psql
+def test_a_program_that_connects_again_and_again_is_ended(folder):
+    dsn = f"host={HOST} port=5997 user=u dbname=d sslmode=verify-full sslrootcert=root.pem"
+    loop = f"while :; do psql '{dsn}'; done"
+    code, out, err = run(
+        folder, "--json", "--next", "chain.pem", "--way", "PGHOSTADDR", "--server", f"{HOST}:5997", "--", "sh", "-c", loop
+    )
+    assert code == 0, err
+    assert json.loads(out)["conclusion"]["trust"] == "trusts"
+
+
+@needs_psql
 def test_a_rehearsal_killed_at_random_leaves_nothing_behind(folder):
     """The whole hundred is run by the matrix; five here."""
     kill_some(folder, 5)

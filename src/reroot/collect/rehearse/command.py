@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SETTLE = 0.4
 """Seconds without a new connection, after the act was met, before a program that goes on running is ended."""
+BUSY = 2.0
+"""Seconds after the first connection has shown something, for a program that connects again and again without a pause."""
 PATIENCE = 20.0
 """Seconds that a program gets for its first connection in one run."""
 PARTING = 3.0
@@ -223,7 +225,8 @@ class _Performance:
         self.env, self.patience, self.settle, self.show = env, patience, settle, show
         self.met: list[Met] = []
         self.words = bytearray()
-        self.last = 0.0
+        self.first = self.last = 0.0
+        self.ended_by_us = False
         self.child: subprocess.Popen[bytes] | None = None
         self.output = -1
 
@@ -320,8 +323,11 @@ class _Performance:
         return peer(self.child.pid, address, port) if self.child is not None else NOBODY
 
     def _told(self, met: Met) -> None:
+        if self.ended_by_us:
+            return  # what it does then is our doing
         self.met.append(met)
         self.last = monotonic()
+        self.first = self.first or self.last
 
     def _listen_to(self, stage: Stage, fd: int) -> None:
         try:
@@ -351,7 +357,7 @@ class _Performance:
                 stage.turn(0.0)  # what came with its last breath
                 return
             came = any(m.reaction.ending not in (Ending.NOT_POSTGRESQL, Ending.CANCEL) for m in self.met)
-            if came and not stage.guests and now - self.last > self.settle:
+            if came and (now - self.first > BUSY or (not stage.guests and now - self.last > self.settle)):
                 return
             if not came and not stage.guests and now - began > self.patience:
                 return
@@ -365,6 +371,7 @@ class _Performance:
             return None
         code = child.poll()
         if code is None:
+            self.ended_by_us = True
             _signal(child.pid, signal.SIGTERM)
             until = monotonic() + PARTING
             while child.poll() is None and monotonic() < until:
