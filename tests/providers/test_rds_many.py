@@ -34,7 +34,7 @@ def large(request, tmp_path, monkeypatch):
     """(clusters of four, calls a second, seconds that describes lag)."""
     number, rate, stale = request.param
     names = [f"c{n:03}" for n in range(number)]
-    with aurora(tmp_path, monkeypatch, clusters({REGION: names}, size=4), gap=1 / rate, fresh=min(10.0, number / 2)) as fleet:
+    with aurora(tmp_path, monkeypatch, clusters({REGION: names}, size=4), gap=1 / rate, spread=True, fresh=min(10.0, number / 2)) as fleet:
         faults = fleet.lab.faults
         faults.throttle, faults.error, faults.cut, faults.stale = 0.30, 0.10, 0.05, stale
         faults.says_old |= {i.id for i in fleet.instances[5::20]}
@@ -47,7 +47,7 @@ def inventory(fleet):
     region = aws.discover([Login(endpoint_url=fleet.lab.url)], [REGION]).regions[0]
     assert not region.unread
     known = tuple(Certificate(fleet.lab.world.regions[REGION].authorities[id].root.der) for id in (OLD, NEXT))
-    options = {"poll": 0.1, "settle": 0.5, "doubt": 2.0, "watch": 0.0, "wait": 120.0}
+    options = {"poll": 0.1, "settle": 0.2, "doubt": 2.0, "watch": 0.0, "wait": 120.0}
     written = write(region, Wish(NEXT, old=OLD, soak="0s", address="127.0.0.1", known=known, options=options))
     (fleet.folder / "roots").mkdir(exist_ok=True)
     for name, content in written.roots.items():
@@ -57,14 +57,17 @@ def inventory(fleet):
         f'dsn = "host={{host}} port={{port}} user=a sslmode=verify-full sslrootcert={fleet.folder}/orders.pem"\n'
         f'reaches = {[i.id for i in region.instances]}\ntrust_stores = ["orders.pem"]\n'
     )
-    (fleet.folder / "reroot.toml").write_text(written.text + client)
+    text = written.text
+    for one in fleet.instances:
+        text = text.replace(f'"127.0.0.1"\nport = {one.stage.port}\n', f'"{one.stage.host}"\nport = {one.stage.port}\n')
+    (fleet.folder / "reroot.toml").write_text(text + client)
     return read(fleet.folder / "reroot.toml")
 
 
 def shown(fleet):
     """By a handshake with every endpoint: whether it leads to the next root."""
     root = Certificate(fleet.lab.world.regions[REGION].authorities[NEXT].root.der)
-    targets = {Target(i.host, i.stage.port, "127.0.0.1"): i.id for i in fleet.instances}
+    targets = {Target(i.host, i.stage.port, i.stage.host): i.id for i in fleet.instances}
     return {targets[p.target]: leads_to(tuple(map(Certificate, p.chain)), root) for p in probe(targets, timeout=30)}
 
 
@@ -89,6 +92,7 @@ def test_a_large_fleet_on_a_bad_day(large):
     def tell(event):
         if event.answer is Answer.OK and event.step.sees is Sees.NEXT:
             done.add(event.step.subject)
+            print(f"{len(done)} done after {len(large.lab.world.calls)} calls", end="\r", flush=True)
         elif event.answer is Answer.OK and event.step.act is Act.ROLL_BACK:
             done.discard(event.step.subject)
         if event.step.act is Act.CUT_OVER and event.step.wave == 1 and f"{late}-9" not in {i.id for i in large.instances}:

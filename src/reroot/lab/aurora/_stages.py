@@ -8,6 +8,7 @@ one, restart and stop.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import selectors
 import socket
 import ssl
@@ -70,7 +71,8 @@ class LightStage:
 
     def __init__(self, hall: Hall, pair: Pair) -> None:
         self._hall = hall
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.host = hall.address()
+        self.listener = socket.create_server((self.host, 0), backlog=64)
         self.listener.setblocking(False)
         self.port: int = self.listener.getsockname()[1]
         self.present(pair)
@@ -87,9 +89,13 @@ class LightStage:
 
 
 class Hall:
-    """Light stages in one thread, their handshakes in a few more. A context manager."""
+    """Light stages in one thread, their handshakes in a few more. A context manager.
 
-    def __init__(self, workers: int = 4) -> None:
+    With *spread* each has a loopback address of its own (Linux), as servers have: a probe goes easy on each address.
+    """
+
+    def __init__(self, workers: int = 4, *, spread: bool = False) -> None:
+        self._numbers = itertools.count(1) if spread else None
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
@@ -114,6 +120,12 @@ class Hall:
         self._pool.shutdown()
         self._wake_out.close()
         self._folder.cleanup()
+
+    def address(self) -> str:
+        if self._numbers is None:
+            return "127.0.0.1"
+        number = next(self._numbers)
+        return f"127.77.{number >> 8}.{number & 255}"
 
     def admit(self, stage: LightStage) -> None:
         self._tell(stage, True)

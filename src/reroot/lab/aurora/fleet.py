@@ -89,16 +89,20 @@ def stand_in(
     members: Sequence[Member],
     *,
     light: bool = False,
+    spread: bool = False,
     pace: float = 0.2,
     versions: Iterable[Version] = (),
     faults: Faults | None = None,
     old_ends: datetime | None = None,
     port: int = 0,
 ) -> Iterator[StandIn]:
-    """The API and every instance, until the block ends. *light* stages take no login; *old_ends* is the end of every old root."""
+    """The API and every instance, until the block ends.
+
+    *light* stages take no login, and have loopback addresses of their own with *spread*; *old_ends* is the end of every old root.
+    """
     _refuse_doubles(members)
     with ExitStack() as stack:
-        hall = stack.enter_context(Hall()) if light else None
+        hall = stack.enter_context(Hall(spread=spread)) if light else None
         world = World(pace=pace, faults=faults)
         stack.callback(world.close)
         for name in sorted({m.region for m in members} or {"us-east-1"}):
