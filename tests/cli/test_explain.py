@@ -68,7 +68,7 @@ def test_a_case_is_answered_in_the_contracts_own_words(files):
         "outcome": "verified",
         "reasons": [answer["reasons"][0]],
     }
-    assert set(answer["reasons"][0]) == {"code", "text", "source"}
+    assert set(answer["reasons"][0]) == {"code", "text", "source", "rule"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import click
 from .. import __version__, registry
 from ..errors import RerootError
 
-ORDER = ("explain", "scan", "trust", "probe", "observe", "plan", "rotate", "rollback", "status", "demo")
+ORDER = ("explain", "scan", "trust", "probe", "observe", "ingest", "coverage", "rehearse", "plan", "rotate", "rollback", "status", "demo")
 """The order of a rotation, for the help page; what is not named here follows by name."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..model import Outcome, Reason, TrustPolicy
+from ..rules import BY_CODE
 from ..verdict import Answer
 
 MEANINGS = {
@@ -39,4 +40,6 @@ def policy_values(policy: TrustPolicy, answer: Answer) -> dict[str, object]:
 
 
 def reason_values(reason: Reason) -> dict[str, str]:
-    return {"code": reason.code, "text": reason.text, "source": reason.source}
+    rule = BY_CODE.get(reason.code)
+    found = {"code": reason.code, "text": reason.text, "source": reason.source}
+    return found if rule is None else {**found, "rule": rule.id}

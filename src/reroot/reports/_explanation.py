@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..model import Ask, Check, Given, Outcome, RootsFrom
+from ..rules import BY_CODE
 from ..verdict import Answer, judge
 from ._answer import MEANINGS, as_values
 from ._report import Document
@@ -54,7 +55,8 @@ def _text(given: Given, today: Answer, then: Answer | None) -> str:
 def _outcome(word: str, answer: Answer) -> list[str]:
     lines = [f"{word:<10} {answer.foreseen.outcome.value}: {MEANINGS[answer.foreseen.outcome]}"]
     for reason in answer.foreseen.reasons:
-        lines.append(f"  {reason.code}: {reason.text}")
+        rule = BY_CODE.get(reason.code)
+        lines.append(f"  {f'{rule.id} ' if rule else ''}{reason.code}: {reason.text}")
         if reason.source:
             lines.append(f"    source: {reason.source}")
     return lines
