@@ -84,7 +84,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "expected"), OPTIONS, ids=[str(o[0])[:60] for o in OPTIONS])
+@pytest.mark.parametrize(("options", "expected"), OPTIONS, ids=[str(o[0])[:45] + f" #{i}" for i, o in enumerate(OPTIONS)])
 def test_the_ssl_option_counts_as_node_reads_it(options, expected):
     assert said(client("node-postgres", "8.23.1", options={"host": "db", **options}, runtime=PG)) == expected
 
