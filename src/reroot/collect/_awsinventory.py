@@ -91,7 +91,7 @@ def waves(instances: Iterable[Instance], canary: str = "") -> list[list[Instance
     for members in groups.values():
         members.sort(key=lambda i: (i.is_writer and not i.source, i.id))
     ordered = sorted(groups.items(), key=lambda g: (g[0] != canary, not any(map(is_staging, g[1])), len(g[1]), g[0]))
-    return [sum((members for _, members in ordered[begin:end]), []) for begin, end in _doubling(len(ordered))]
+    return [[one for _, members in ordered[begin:end] for one in members] for begin, end in _doubling(len(ordered))]
 
 
 def _doubling(count: int) -> Iterator[tuple[int, int]]:
