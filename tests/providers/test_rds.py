@@ -261,10 +261,10 @@ def test_a_lost_answer_is_followed_by_a_look_not_by_a_second_call(fleet, lost):
 
 
 def test_a_call_that_broke_and_did_nothing_is_unsure_until_somebody_looked(fleet):
-    fleet.lab.faults.once["ModifyDBInstance"] = ["error"]
+    fleet.lab.faults.once["ModifyDBInstance"] = ["error"] * 4
     with pytest.raises(Unsure):
         rds.cut_over(fleet.site("a-1"))
-    assert fleet.serves()["a-1"] == OLD
+    assert (fleet.serves()["a-1"], fleet.made("ModifyDBInstance")) == (OLD, 4)
     result, _ = rotate(fleet, fleet.write(members=["a-1", "a-2"]))
     assert result.state is State.DONE
 

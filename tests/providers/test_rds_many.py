@@ -103,7 +103,7 @@ def test_a_large_fleet_on_a_bad_day(large):
             )  # fmt: skip
 
     with pytest.raises(GateClosed, match=f"server `{late}-9` was added"):
-        rotate(large, declared, Phase.RETIRE, tell)
+        print(rotate(large, declared, Phase.RETIRE, tell))
     assert {id for id, is_next in shown(large).items() if is_next} == done
     assert len(done) == sum(map(len, plan.waves[:2]))
 

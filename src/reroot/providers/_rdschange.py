@@ -2,8 +2,8 @@
 One change of the CA of one RDS instance, from the call to what the server shows.
 
 Nothing is called twice without a look in between. A call whose answer is not known is followed by describes and handshakes,
-for as long as RDS's describes may lag behind; only then it is given back as ``Unsure``, and whoever drives the rotation looks
-once more. The API's word ends the wait, a handshake confirms it; whether that is enough is not decided here.
+for as long as RDS's describes may lag behind; only then it is asked again, and in the end given back as ``Unsure``: whoever drives
+the rotation looks once more. The API's word ends the wait, a handshake confirms it; whether that is enough is not decided here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..pki.foreseen import leads_to
 from ._provider import Notes, Site
 
 BUSY = frozenset({"InvalidDBInstanceState", "InvalidDBClusterStateFault"})
+TRIES = 4
 GONE = frozenset({"DBInstanceNotFound", "DBClusterNotFoundFault"})
 
 
@@ -99,19 +100,22 @@ def shows(site: Site, root: Certificate) -> bool:
     return bool(answers) and all(a.chain and leads_to(tuple(map(Certificate, a.chain)), root) for a in answers)
 
 
-def _ask(rds: Api, site: Site, wanted: Wanted, until: float) -> str:
+def _ask(rds: Api, site: Site, wanted: Wanted, until: float, tries: int = TRIES) -> str:
+    """Ask for the change; again only after looks have shown, for as long as they may lag behind, that nothing came of it."""
     operation, given = request(wanted)
     try:
         rds.change(operation, **given)
     except Unsure:
         if not _has_begun(rds, site, wanted):
-            raise
+            if tries == 1 or time.monotonic() > until:
+                raise
+            return _ask(rds, site, wanted, until, tries - 1)
         return f"`{operation}` got no answer, but was done"
     except Refused as refused:
         if refused.code in BUSY and time.monotonic() < until:  # a describe that was out of date said that it is available
             time.sleep(wanted.poll)
             _settled(rds, wanted, until)
-            return _ask(rds, site, wanted, until)
+            return _ask(rds, site, wanted, until, tries)
         raise ProviderError(refused.message, where=site.name, hint=refused.hint, step=operation) from None
     return f"`{operation}` was taken"
 
