@@ -48,5 +48,6 @@ if ! .venv/bin/python -c "$new_enough" 2>/dev/null || ! .venv/bin/python -m pip 
 fi
 
 echo "installing reroot and its $extra packages ..."
-.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[$extra]"
+case $extra in demo-aurora) extras=demo,aws ;; *) extras=$extra ;; esac
+.venv/bin/python -m pip install -q --disable-pip-version-check -e ".[$extras]"
 touch "$stamp"

@@ -16,7 +16,26 @@ import click
 from .. import __version__, registry
 from ..errors import RerootError
 
-ORDER = ("explain", "scan", "trust", "probe", "observe", "ingest", "coverage", "rehearse", "plan", "rotate", "rollback", "status", "demo")
+ORDER = (
+    "explain",
+    "scan",
+    "trust",
+    "probe",
+    "observe",
+    "ingest",
+    "coverage",
+    "rehearse",
+    "plan",
+    "rotate",
+    "rollback",
+    "status",
+    "drivers",
+    "guide",
+    "emit",
+    "lab",
+    "demo",
+    "demo-aurora",
+)
 """The order of a rotation, for the help page; what is not named here follows by name."""
 
 
