@@ -36,7 +36,7 @@ def commands() -> str:
     from reroot.cli import reroot
 
     parts = ["# Commands\n"]
-    with click.Context(reroot, info_name="reroot", max_content_width=110) as context:
+    with click.Context(reroot, info_name="reroot", terminal_width=110) as context:
         parts += [f"```text\n{reroot.get_help(context)}\n```\n"]
         for name in reroot.list_commands(context):
             command = reroot.get_command(context, name)
@@ -46,7 +46,7 @@ def commands() -> str:
 
 
 def _command(command: click.Command, name: str, level: str) -> Iterator[str]:
-    with click.Context(command, info_name=name, max_content_width=110) as context:
+    with click.Context(command, info_name=name, terminal_width=110) as context:
         yield f"{level} {name}\n\n```text\n{command.get_help(context)}\n```\n"
         if isinstance(command, click.Group):
             for sub in command.list_commands(context):
