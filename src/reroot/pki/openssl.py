@@ -8,6 +8,7 @@ path and the security level of its keys and signatures.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -73,7 +74,10 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
         return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
     except (ValueError, crypto.Error) as error:
         return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
-    against = (*_purpose(path), *_anchor_revocation(path, anchors, when))
+    unlisted = () if _numbers(stack.version) >= (3, 6) else _anchor_revocation(path, anchors, when)
+    if unlisted and not stack.version:
+        return ChainCheck(None, unlisted, path)
+    against = (*_purpose(path), *unlisted)
     if against:
         return ChainCheck(False, against, path)
     return _level(stack, path)
@@ -140,6 +144,10 @@ def _purpose(path: tuple[Certificate, ...]) -> tuple[Reason, ...]:
         if depth == 0 and usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
             against.append(Reason("wrong-purpose", f"{named(certificate)} may not be used for TLS (key usage)", SOURCE))
     return tuple(against)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def _anchor_revocation(path: tuple[Certificate, ...], trust: TrustSet, when: datetime) -> tuple[Reason, ...]:

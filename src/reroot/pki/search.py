@@ -25,7 +25,8 @@ class Rules:
 
     ``pinned_leaf`` accepts a server certificate that is itself an anchor without a look at anything but (perhaps) its
     dates, purpose and extensions. ``takes_sha1`` is None where that depends on more than the version. ``replaced_anchor`` takes a certificate of the chain for an anchor with the same name and key. ``matches_key_ids``
-    passes over an issuer whose key identifier contradicts the child's.
+    passes over an issuer whose key identifier contradicts the child's. ``takes_any_twin`` takes one of several anchors of the same name
+    and key, whichever comes first in a set without an order, and tries no other.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Rules:
     least_rsa: int
     least_ec: int
     longest: int
+    takes_any_twin: bool = False
 
 
 JAVA = Rules(
@@ -73,6 +75,7 @@ JAVA = Rules(
     least_rsa=1024,
     least_ec=224,
     longest=7,
+    takes_any_twin=True,
 )
 GO = Rules(
     source="Go crypto/x509/verify.go; run with Go 1.19 and 1.27",
@@ -202,15 +205,25 @@ def search(rules: Rules, chain: Path, trust: TrustSet, when: datetime) -> ChainC
     for path in _paths(rules, (leaf,), tuple(c for c in chain[1:] if c.is_readable), anchors):
         found = tuple(_objections(rules, path, when))
         if not found:
-            doubtful = rules.takes_sha1 is None and any(c.signature_hash == "sha1" for c in path[:-1])
-            return ChainCheck(None, (_sha1(rules),), path) if doubtful else ChainCheck(True, (), path)
+            doubts = tuple(_doubts(rules, path, anchors))
+            return ChainCheck(None if doubts else True, doubts, path)
         against.update(dict.fromkeys(found))
     return ChainCheck(False, tuple(against) or (_no_issuer(rules, chain),))
 
 
-def _sha1(rules: Rules) -> Reason:
-    text = "a signature of the chain uses SHA-1: whether that passes depends on the runtime's configuration and on the server"
-    return Reason("weak-signature", text, rules.source)
+def _doubts(rules: Rules, path: Path, anchors: Path) -> Iterator[Reason]:
+    """What may still stand against a path that is in order."""
+    if rules.takes_sha1 is None and any(c.signature_hash == "sha1" for c in path[:-1]):
+        text = "a signature of the chain uses SHA-1: whether that passes depends on the runtime's configuration and on the server"
+        yield Reason("weak-signature", text, rules.source)
+    if rules.takes_any_twin:
+        last = path[-1]
+        for twin in anchors:
+            if twin.subject == last.subject and twin.spki == last.spki and twin.is_ca != last.is_ca:
+                text = (
+                    f"{named(twin)} stands for the same authority and is no CA certificate: which of the two is taken is chance"
+                )
+                yield Reason("invalid-ca", text, rules.source)
 
 
 def _no_issuer(rules: Rules, chain: Path) -> Reason:
@@ -258,7 +271,9 @@ def _valid(rules: Rules, path: Path, when: datetime) -> Iterator[Reason]:
 
 def _dates(certificate: Certificate, when: datetime, rules: Rules) -> tuple[Reason, ...]:
     if when < certificate.not_before:
-        return (Reason("not-yet-valid", f"{named(certificate)} is valid only from {certificate.not_before:%Y-%m-%d}", rules.source),)
+        return (
+            Reason("not-yet-valid", f"{named(certificate)} is valid only from {certificate.not_before:%Y-%m-%d}", rules.source),
+        )
     if when > certificate.not_after:
         return (Reason("expired", f"{named(certificate)} expired on {certificate.not_after:%Y-%m-%d}", rules.source),)
     return ()
@@ -278,7 +293,9 @@ def _authorities(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
         limit = constraints.value.path_length if constraints is not None else None
         between = sum(1 for c in path[1:depth] if not c.is_self_issued)
         if limit is not None and between > limit and (rules.anchor_path_length or not is_anchor):
-            yield Reason("path-too-long", f"{named(issuer)} allows {limit} CA certificates beneath it, there are {between}", rules.source)
+            yield Reason(
+                "path-too-long", f"{named(issuer)} allows {limit} CA certificates beneath it, there are {between}", rules.source
+            )
 
 
 def _purpose(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
@@ -299,7 +316,9 @@ def _extensions(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
     for certificate in path[:-1] if not rules.anchor_dates else path:
         if certificate.unknown_critical_extensions:
             oid = certificate.unknown_critical_extensions[0]
-            yield Reason("unknown-critical-extension", f"{named(certificate)} has an unknown critical extension {oid}", rules.source)
+            yield Reason(
+                "unknown-critical-extension", f"{named(certificate)} has an unknown critical extension {oid}", rules.source
+            )
 
 
 def _strength(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
@@ -309,7 +328,9 @@ def _strength(rules: Rules, path: Path, _when: datetime) -> Iterator[Reason]:
         if size < least.get(kind, 0):
             yield Reason("weak-key", f"the key of {named(certificate)} is too weak: {kind} {size}", rules.source)
     for certificate in path[:-1]:
-        if certificate.signature_hash in {"md5", "unknown"} or (certificate.signature_hash == "sha1" and rules.takes_sha1 is False):
+        if certificate.signature_hash in {"md5", "unknown"} or (
+            certificate.signature_hash == "sha1" and rules.takes_sha1 is False
+        ):
             text = f"the signature of {named(certificate)} is too weak: {certificate.signature_hash}"
             yield Reason("weak-signature", text, rules.source)
 
