@@ -114,20 +114,18 @@ def _read(source: RootSource, policy: TrustPolicy, content: bytes, where: str) -
 def _with_crls(roots: Roots, policy: TrustPolicy, files: Files) -> Roots:
     """Revocation lists as X509_STORE_load_locations() takes them: a file that does not load is passed over in silence."""
     lists: list[bytes] = []
-    checks = bool(policy.crl_folder)
     for path in policy.crls:
         file = files(path)
-        if file.state is FileState.FOUND:
-            loaded = effective("openssl", policy.stack.version, file.content or b"").loads
-            checks = checks or loaded
-            lists += _revocation_lists(file.content or b"") if loaded else []
+        if file.state is not FileState.FOUND or not effective("openssl", policy.stack.version, file.content or b"").loads:
+            return roots  # one call loads file and folder: when the file fails, neither counts
+        lists += _revocation_lists(file.content or b"")
+    if not policy.crls and not policy.crl_folder:
+        return roots
     if policy.crl_folder:
         folder = files(policy.crl_folder)
         for name in folder.entries:
             if re.fullmatch(r"[0-9a-f]{8}\.r\d+", name):
                 lists += _revocation_lists(files(f"{policy.crl_folder}/{name}").content or b"")
-    if not checks:
-        return roots
     if roots.failure is None and policy.roots.path:
         # A list that stands in the trust store itself was loaded with it, and counts once revocation is checked.
         lists += _revocation_lists(files(policy.roots.path).content or b"")
