@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import re
 import struct
 import textwrap
 from pathlib import Path
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from reroot import truststores
 from reroot.errors import RerootError, TrustStoreError
+from reroot.lab import ca
 from reroot.model import Secret
 from reroot.pki.certificate import Certificate
 from reroot.truststores import Change, _der, _rc2, pem
@@ -102,6 +105,13 @@ def test_a_changed_manifest_is_still_the_manifest(kind: str) -> None:
         old["spec"]["sources"].pop()
     assert new == old
     assert (b"# kept" in made) == (b"# kept" in content)
+
+
+def test_the_end_of_a_base64_body_is_not_taken_for_a_key() -> None:
+    made = (ca.root("x" * (n % 40 + 1)).cert_pem for n in itertools.count())
+    padded = next(pem for pem in made if re.search(rb"\n[A-Za-z][A-Za-z0-9]{0,60}={1,2}\n-----END", pem))
+    content = b"data:\n  ca.crt: |\n" + textwrap.indent((padded + W.a.pem).decode(), "    ").encode()
+    assert {entry.name.partition(", ")[2] for entry in truststores.read(content).entries} == {"ca.crt"}
 
 
 def test_of_two_bundles_in_one_manifest_reroot_does_not_guess() -> None:

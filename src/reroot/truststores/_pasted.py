@@ -95,7 +95,8 @@ def _encoded(content: bytes, match: re.Match[bytes], value: int) -> Piece:
 
 def _key(content: bytes, at: int) -> str:
     """The nearest key or name before *at*."""
-    window = content[max(0, at - 2000) : at]
+    # The last line of a base64 body, `Zm9v==`, looks like a key with a value.
+    window = MARK.sub(b"", content[max(0, at - 8000) : at]).rpartition(b"-----END CERTIFICATE-----")[2]
     found = KEY.findall(window)
     return found[-1].decode("ascii", "replace") if found else ""
 
