@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._emitpatches import patches as _patches
+
 if TYPE_CHECKING:
     from ..collect._awscalls import Call
 
@@ -134,3 +136,6 @@ def terraform(inventory_path: Path) -> None:
             "}",
         ]
     click.echo("\n".join(lines))
+
+
+COMMAND.add_command(_patches)

@@ -41,7 +41,6 @@ def _fail_on(_context: click.Context, _option: click.Parameter, value: str) -> f
 @click.option("--fix", is_flag=True, help="Add the roots named by --root to the PEM trust stores found; old roots stay.")
 @click.option("--unsafe-fixes", is_flag=True, help="Also propose verify-full, replace frozen addresses, update --ca-identifier.")
 @click.option("--diff", is_flag=True, help="Print the fixes as a patch and change nothing.")
-@click.option("--patches", type=click.Path(path_type=Path), metavar="FOLDER", help="Write one patch for each repository there.")
 @click.option(
     "--root", "roots", multiple=True, type=click.Path(path_type=Path), help="PEM file with the next root, for fixes and verdicts."
 )
@@ -66,7 +65,6 @@ def scan(
     fix: bool,
     unsafe_fixes: bool,
     diff: bool,
-    patches: Path | None,
     roots: tuple[Path, ...],
     ca_identifier: str | None,
     cache: bool,
@@ -91,8 +89,7 @@ def scan(
     from ..collect.scan._judge import holds
     from ..collect.scan._scan import scan as run
 
-    if (fix or unsafe_fixes) and "-" in targets:
-        raise InputError("standard input cannot be changed", hint="name the files instead of `-`")
+    _check_fixes(targets, fix, unsafe_fixes, diff, roots, ca_identifier)
     result = run(
         targets or (".",),
         excludes=exclude,
@@ -100,7 +97,7 @@ def scan(
         processes=jobs,
         stdin=sys.stdin.buffer.read,
         use_cache=cache,
-        next_roots=_roots(roots),
+        next_roots=read_roots(roots),
         accepted=_baseline.read(baseline) if baseline else frozenset(),
         profiles=profiles,
         regions=("all",) if all_regions else regions,
@@ -110,9 +107,7 @@ def scan(
         _progress("")
     if write_baseline:
         write_whole(write_baseline, _baseline.text(result.findings))
-    if patches:
-        _patches(result, targets or (".",), patches, roots, ca_identifier, unsafe=unsafe_fixes)
-    elif fix or unsafe_fixes or diff:
+    if fix or unsafe_fixes or diff:
         _mend(result, targets or (".",), roots, ca_identifier, unsafe=unsafe_fixes or (diff and not fix), only_print=diff)
         if diff:
             context.exit(4 if result.incomplete and not allow_incomplete else 0)
@@ -125,6 +120,20 @@ def scan(
         context.exit(1)
 
 
+def _check_fixes(
+    targets: tuple[str, ...], fix: bool, unsafe: bool, diff: bool, roots: tuple[Path, ...], identifier: str | None
+) -> None:
+    """Say before a scan what would come to nothing after it."""
+    if (fix or unsafe) and any(t == "-" or (t.startswith("aws") and not Path(t).exists()) for t in targets):
+        raise InputError("standard input and AWS cannot be changed", hint="name the files instead")
+    if fix and not (roots or unsafe):
+        raise InputError("`--fix` adds roots, and none is named", hint="name one with `--root FILE`, or use `--unsafe-fixes`")
+    if identifier and not (unsafe or diff):
+        raise InputError("`--ca-identifier` changes what the next apply does", hint="use it with `--unsafe-fixes` or `--diff`")
+    if (fix or unsafe or diff) and len(targets) > 1:
+        raise InputError("fixes take one target at a time")
+
+
 def _progress(what: str) -> None:
     """One line on the terminal that the next one overwrites; empty to take it away."""
     from ..reports.text import visible
@@ -132,7 +141,8 @@ def _progress(what: str) -> None:
     click.echo(f"\r\x1b[K{visible(what)}{' …' if what else ''}", err=True, nl=False)
 
 
-def _roots(files: tuple[Path, ...]) -> tuple[Certificate, ...]:
+def read_roots(files: tuple[Path, ...]) -> tuple[Certificate, ...]:
+    """The certificates of the files that ``--root`` names."""
     if not files:
         return ()
     from .. import truststores
@@ -151,10 +161,8 @@ def _mend(
 ) -> None:
     from ..collect.scan._fixes import patches, write
 
-    if len(targets) != 1:
-        raise InputError("fixes take one target at a time")
     root = Path(targets[0])
-    made, refused = patches(root, result.findings, unsafe=unsafe, roots=_roots(roots), identifier=identifier)
+    made, refused = patches(root, result.findings, unsafe=unsafe, roots=read_roots(roots), identifier=identifier)
     for patch in made:
         if only_print:
             click.echo(patch.diff.encode("utf-8", "surrogateescape"), nl=False)
@@ -165,22 +173,6 @@ def _mend(
         click.echo(f"left alone: {reason}", err=True)
     if not made:
         click.echo("nothing to change", err=True)
-
-
-def _patches(
-    result: Scan, targets: tuple[str, ...], out: Path, roots: tuple[Path, ...], identifier: str | None, *, unsafe: bool
-) -> None:
-    from ..collect.scan._patches import emit as write_patches
-
-    if len(targets) != 1 or not Path(targets[0]).is_dir():
-        raise InputError("patches are made for one folder at a time")
-    written, refused = write_patches(
-        Path(targets[0]), result.findings, out, unsafe=unsafe, roots=_roots(roots), identifier=identifier
-    )
-    for file in written:
-        click.echo(f"wrote {file}", err=True)
-    for reason in refused:
-        click.echo(f"left alone: {reason}", err=True)
 
 
 COMMAND = scan

@@ -146,3 +146,60 @@ def test_each_repository_gets_one_patch_that_applies(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (root / "one" / "a.env").read_text() == "PGSSLMODE=verify-full\nPGSSLROOTCERT=/x.pem\n"
     assert (root / "two" / "a.env").read_text().startswith("PGSSLMODE=require")
+
+
+def test_a_root_is_added_to_certificates_inside_a_config_map(tmp_path: Path) -> None:
+    pem = "".join(f"    {line}\n" for line in certificate("rds").splitlines())
+    body = f"kind: ConfigMap\ndata:\n  rds.pem: |\n{pem}  other: x\n"
+    (tmp_path / "map.yaml").write_text(body)
+    assert mended(tmp_path, unsafe=False, roots=("corp",)) == []
+    added = "".join(f"    {line}\n" for line in certificate("corp").splitlines())
+    assert (tmp_path / "map.yaml").read_text() == body.replace(pem, pem + added)
+    mended(tmp_path, unsafe=False, roots=("corp",))
+    assert (tmp_path / "map.yaml").read_text() == body.replace(pem, pem + added)
+
+
+def test_certificates_inside_code_are_named_and_left_alone(tmp_path: Path) -> None:
+    body = f"const pg = require('pg'); const RDS_CA = `{certificate('rds')}`\nnew pg.Pool({{ ssl: {{ ca: RDS_CA }} }})\n"
+    (tmp_path / "a.js").write_text(body)
+    assert any("by hand" in reason for reason in mended(tmp_path, unsafe=False, roots=("corp",)))
+    assert (tmp_path / "a.js").read_text() == body
+
+
+ODD = [("my file.env", b"PGSSLMODE=require\nPGSSLROOTCERT=/x\n"), ("l\xe9.env", "# é\x0b\x85\nPGSSLMODE=require\r\nPGSSLROOTCERT=/x".encode("latin-1"))]
+
+
+def _git(where: Path, *words: str, home: Path) -> None:
+    import subprocess
+
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CEILING_DIRECTORIES": str(home)}
+    done = subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@x", *words], cwd=where, capture_output=True, text=True, check=False, env=env)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("name", "body"), ODD, ids=["a name with blanks", "bytes that are no text"])
+def test_emit_patches_writes_what_git_am_commits(name: str, body: bytes, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from reroot.cli import reroot
+
+    tree = tmp_path / "repo"
+    tree.mkdir()
+    (tree / name).write_bytes(body)
+    _git(tree, "init", "-q", home=tmp_path)
+    _git(tree, "add", "-A", home=tmp_path)
+    _git(tree, "commit", "-qm", "x", home=tmp_path)
+    done = CliRunner().invoke(reroot, ["emit", "patches", str(tree), "--out", str(tmp_path / "out"), "--unsafe-fixes"])
+    assert done.exit_code == 0, done.output
+    _git(tree, "am", "--keep-cr", str(tmp_path / "out" / "repo.patch"), home=tmp_path)
+    assert (tree / name).read_bytes() == body.replace(b"=require", b"=verify-full")
+
+
+def test_emit_patches_asks_what_to_change(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from reroot.cli import reroot
+
+    done = CliRunner().invoke(reroot, ["emit", "patches", str(tmp_path), "--out", str(tmp_path / "out")], standalone_mode=False)
+    assert "no change is asked for" in str(done.exception)
+    assert not (tmp_path / "out").exists()

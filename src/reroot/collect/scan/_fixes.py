@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...errors import RerootError
 from ...pki.certificate import Certificate
+from . import reader_for
 from ._finding import Finding
 from ._look import look
 from ._steps import CURRENT, FROZEN
@@ -54,12 +55,17 @@ class Patch:
         """A unified diff with ``a/`` and ``b/``; binary files are only named."""
         if b"\0" in self.before[:1024]:
             return f"Binary files a/{self.path} and b/{self.path} differ\n"
-        old = self.before.decode("utf-8", "replace").splitlines(keepends=True)
-        new = self.after.decode("utf-8", "replace").splitlines(keepends=True)
+        old, new = _lines(self.before), _lines(self.after)
         lines = []
-        for line in difflib.unified_diff(old, new, f"a/{self.path}", f"b/{self.path}"):
+        end = "\t" if " " in self.path else ""  # where a name with blanks ends
+        for line in difflib.unified_diff(old, new, f"a/{self.path}{end}", f"b/{self.path}{end}"):
             lines.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
         return "".join(lines)
+
+
+def _lines(data: bytes) -> list[str]:
+    """The lines as git counts them: a line ends with a line feed and with nothing else."""
+    return re.findall(r"[^\n]*\n|[^\n]+", data.decode("utf-8", "surrogateescape"))
 
 
 def patches(
@@ -104,8 +110,11 @@ def _add_roots(patch: Patch, findings: Iterable[Finding], roots: Sequence[Certif
     from ... import truststores
     from ...truststores import Change
 
-    store = next((f for f in findings if f.kind == "trust-store-file" and (f.line == 1 or STORE.search(f.path))), None)
+    here = [f for f in findings if f.kind == "trust-store-file"]
+    store = next((f for f in here if STORE.search(f.path) or (f.line == 1 and reader_for(f.path) is None)), None)
     if store is None:
+        for pasted in sorted(here, key=lambda f: -f.line):
+            _add_inside(patch, pasted, roots, refused)
         return
     try:
         form = truststores.detect(patch.before)
@@ -127,6 +136,39 @@ def _add_roots(patch: Patch, findings: Iterable[Finding], roots: Sequence[Certif
         return
     patch.after = after
     patch.rules.append("RR202")
+
+
+def _add_inside(patch: Patch, finding: Finding, roots: Sequence[Certificate], refused: list[str]) -> None:
+    """Certificates pasted into a file of another kind, one line of the file for each of theirs: a ConfigMap, a Helm value."""
+    text = Text.decode(patch.path, patch.after)
+    last = text.line_at(finding.line_end)
+    ending = re.fullmatch(r"([ \t]*)-----END CERTIFICATE-----[ \t]*", last)
+    before = _held(patch.path, patch.after, finding.line)
+    missing = [c for c in roots if c.fingerprint not in before]
+    if not missing:
+        return
+    if ending is None or not before:
+        refused.append(f"{patch.path}:{finding.line}: certificates written into other text; add the root by hand")
+        return
+    from ... import truststores
+
+    newline = "\r\n" if "\r\n" in text.text else "\n"
+    writer = truststores.find("pem").write
+    assert writer is not None
+    block = writer(b"", truststores.Change(add=tuple(missing)), None).decode()
+    added = [ending[1] + line for line in block.splitlines() if line]
+    at = text.text.index(last, text.starts(finding.line_end)) + len(last.rstrip())
+    after = text.encode(text.text[:at] + "".join(newline + line for line in added) + text.text[at:])
+    if _held(patch.path, after, finding.line) != before | {c.fingerprint for c in missing}:
+        refused.append(f"{patch.path}:{finding.line}: would not hold what was meant")
+        return
+    patch.after = after
+    patch.rules.append("RR202")
+
+
+def _held(path: str, data: bytes, line: int) -> set[str]:
+    """The certificates of the store that begins at *line* of a file."""
+    return {mark for store in look(path, data).stores if store.line == line for mark in store.fingerprints}
 
 
 def _splice(patch: Patch, findings: Sequence[Finding], identifier: str | None, refused: list[str]) -> None:

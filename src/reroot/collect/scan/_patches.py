@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ... import __version__
 from ...pki.certificate import Certificate
+from ...reports.text import visible
 from ...rules import RULES
 from ._finding import Finding
 from ._fixes import Patch, patches
@@ -27,8 +29,10 @@ def emit(
     unsafe: bool,
     roots: Sequence[Certificate] = (),
     identifier: str | None = None,
+    taken: set[str] | None = None,
 ) -> tuple[list[Path], list[str]]:
-    """Write the patches; the files written, and what was left alone and why."""
+    """Write the patches; the files written, and what was left alone and why. *taken* are names that stand for others already."""
+    taken = set() if taken is None else taken
     made, refused = patches(root, findings, unsafe=unsafe, roots=roots, identifier=identifier)
     by_repository: dict[Path, list[Patch]] = defaultdict(list)
     places = sorted(repositories(root), key=lambda p: -len(p.parts))
@@ -40,18 +44,26 @@ def emit(
     out.mkdir(parents=True, exist_ok=True)
     for place, here in sorted(by_repository.items()):
         name = re.sub(r"[^\w.-]", "-", str(place.relative_to(root))).strip("-.") or root.resolve().name
-        file = out / f"{name}.patch"
-        file.write_text(_text(here), encoding="utf-8", errors="surrogateescape")
+        free = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 100_000))) if n not in taken)
+        taken.add(free)
+        file = out / f"{free}.patch"
+        file.write_bytes(_text(here).encode("utf-8", "surrogateescape"))
         written.append(file)
     return written, refused
 
 
 def _text(here: Sequence[Patch]) -> str:
-    """A mail-like head that ``git apply`` and ``git am`` both pass over, then the diffs."""
+    """A mail as ``git am`` takes it, and ``git apply`` passes over its head."""
     rules = sorted({rule for patch in here for rule in patch.rules})
-    lines = ["Subject: Prepare PostgreSQL clients for the next root certificate", ""]
+    lines = [
+        f"From {'0' * 40} Mon Sep 17 00:00:00 2001",
+        "From: reroot <reroot@localhost>",
+        "Subject: [PATCH] Prepare PostgreSQL clients for the next root certificate",
+        "",
+    ]
     for rule in rules:
         lines += [f"{rule} {RULES[rule].name}: {RULES[rule].what}", f"  why: {RULES[rule].why}", f"  fix: {RULES[rule].fix}", ""]
-    lines += [f"changes {patch.path}: {', '.join(dict.fromkeys(patch.rules))}" for patch in here]
-    lines += ["", "check: git apply --check THIS.patch", "undo:  git apply -R THIS.patch", "---"]
-    return "\n".join(lines) + "\n" + "".join(patch.diff for patch in here)
+    lines += [f"changes {visible(patch.path)}: {', '.join(dict.fromkeys(patch.rules))}" for patch in here]
+    crs = " --keep-cr" if any(b"\r\n" in patch.before for patch in here) else ""
+    lines += ["---", f"commit: git am{crs} THIS.patch", "try:    git apply --check THIS.patch", "undo:   git apply -R THIS.patch", ""]
+    return "\n".join(lines) + "\n" + "".join(patch.diff for patch in here) + f"-- \nreroot {__version__}\n"

@@ -71,6 +71,11 @@ class Text:
         line = bisect_right(root._lines, offset)
         return line, offset - root._lines[line - 1] + 1
 
+    def starts(self, line: int) -> int:
+        """Where a line of the whole file, from 1, starts."""
+        self.place(0)
+        return (self.whole or self)._lines[line - 1]
+
     def line_at(self, line: int) -> str:
         """The text of one line of the whole file, from 1."""
         self.place(0)
