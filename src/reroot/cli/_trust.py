@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from .. import readers, truststores
 from ..collect._trustcases import LARGE, in_child, read
@@ -176,6 +176,7 @@ class Checked:
     trusted: bool | None
     reasons: tuple[Reason, ...]
     route: tuple[Certificate, ...]
+    shortcuts: tuple[readers.Shortcut, ...] = ()
 
 
 def checked(
@@ -197,7 +198,8 @@ def checked(
     if host and trusted:
         names = check_name(NAMES.get(stack, "libpq"), presented[0], host)
         reasons, trusted = (*reasons, *names), not names
-    return Checked(path, seen.reader, trusted, reasons, found.path)
+    spared = readers.shortcuts(seen.anchors.certificates, (c for c in presented[1:] if c.is_readable and c.is_self_issued), when)
+    return Checked(path, seen.reader, trusted, reasons, found.path, spared)
 
 
 NAMES = {"python": "openssl", "node": "node", "node-extra": "node", "java": "pgjdbc", "go": "go", "rustls": "webpki"}
@@ -221,6 +223,7 @@ def check_document(checked: Checked) -> Document:
         "trusted": checked.trusted,
         "reasons": [{"code": r.code, "text": r.text, "source": r.source} for r in checked.reasons],
         "route": [_values(c) for c in checked.route],
+        "same_key": _shortcut_values(checked.shortcuts),
     }
     return Document("trust-check", data, lambda: _check_text(checked))
 
@@ -232,6 +235,7 @@ def _check_text(checked: Checked) -> str:
         lines += ["", *(f"  {'  ' * depth}{c.title}" for depth, c in enumerate(reversed(checked.route)))]
     if checked.reasons:
         lines += ["", *(f"  - {reason.text}" for reason in checked.reasons)]
+    lines += [f"  ~ {shortcut.text}" for shortcut in checked.shortcuts]
     hint = (
         "`reroot rehearse` asks the client itself"
         if checked.trusted
@@ -262,6 +266,7 @@ def _change_values(path: str, change: Change | None, error: RerootError | None) 
         "added": [_values(c) for c in change.added],
         "removed": [_values(c) for c in change.removed],
         "kept": [c.fingerprint for c in change.kept],
+        "same_key": _shortcut_values(_spared(change)),
         "managed": change.managed,
         "instead": change.instead,
         "patch": change.patch,
@@ -301,11 +306,21 @@ def _one_change(change: Change) -> list[str]:
         lines += [f"  = {_line(c)}" for c in change.kept]
     else:
         lines += [f"  = {len(change.kept)} more roots, as they were"]
+    lines += [f"  ~ {shortcut.text}" for shortcut in _spared(change)]
     if change.instead and not change.patch:
         lines += ["", f"then {change.instead}"]
     if change.patch:
         lines += ["", f"written by {change.managed}: {change.instead}", "", change.patch.rstrip("\n")]
     return lines
+
+
+def _spared(change: Change) -> tuple[readers.Shortcut, ...]:
+    """Roots that were added although a root of the same name and key is there: for some clients nothing had to change."""
+    return readers.shortcuts(change.kept, change.added, datetime.now(UTC)) if change.added else ()
+
+
+def _shortcut_values(found: Sequence[readers.Shortcut]) -> list[dict[str, object]]:
+    return [{"old": s.old.fingerprint, "new": s.new.fingerprint, "needs_no_change": dict(s.stacks)} for s in found]
 
 
 def _line(certificate: Certificate) -> str:

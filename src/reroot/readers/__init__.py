@@ -18,8 +18,11 @@ from ..errors import InputError
 from ..truststores._format import Limits
 from ._reader import Anchors, Problem, Question, Reader
 from ._remarks import remarks
+from ._samekey import Shortcut, shortcuts
 
-__all__ = ["Anchors", "Problem", "Question", "Reader", "effective", "find", "names", "parse", "prove", "remarks"]
+__all__ = [
+    "Anchors", "Problem", "Question", "Reader", "Shortcut", "effective", "find", "names", "parse", "prove", "remarks", "shortcuts",
+]  # fmt: skip
 
 
 def names() -> tuple[str, ...]:
