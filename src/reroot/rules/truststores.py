@@ -141,4 +141,13 @@ FAMILY = (
         "The clients that read it see the next root only after this step ran again.",
         fix="Update the source, then build or roll out again.",
     ),
+    Rule(
+        "RR216",
+        "store-protected",
+        "warning",
+        "unknown",
+        "The trust store is protected by a password, and what it holds was not seen.",
+        "A scan knows no passwords but the one that Java documents, `changeit`.",
+        fix="`reroot trust show FILE --password-file PASSWORD-FILE`, where the password is at hand.",
+    ),
 )

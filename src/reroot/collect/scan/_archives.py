@@ -26,7 +26,7 @@ MAX_DEPTH = 2
 def archive(path: str, file: IO[bytes], *, vendored: bool, depth: int = 0, budget: list[int] | None = None) -> Harvest:
     """What the entries of a zip archive give; each is named ``archive!/entry``."""
     from ._look import look
-    from ._stores import key_store
+    from ._stores import HEADS, key_store
 
     harvest = Harvest()
     budget = budget if budget is not None else [MAX_TOTAL]
@@ -68,7 +68,7 @@ def archive(path: str, file: IO[bytes], *, vendored: bool, depth: int = 0, budge
                     import io
 
                     merge(harvest, archive(name, io.BytesIO(data), vendored=True, depth=depth + 1, budget=budget))
-                elif b"\0" in data[:1024]:
+                elif b"\0" in data[:1024] or data[:2] in HEADS:
                     key_store(name, data, harvest, library)
                 elif (certificates if library else everything)(memoryview(data)):
                     merge(harvest, look(name, data, vendored=library))

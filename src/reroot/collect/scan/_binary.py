@@ -9,10 +9,8 @@ from ._finding import Harvest
 from ._look import MAX_BYTES, look
 from ._pgadmin import NAMED as PGADMIN
 from ._pgadmin import servers
-from ._stores import key_store
+from ._stores import HEADS, key_store
 from ._text import BOMS
-
-JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
 
 
 def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
@@ -24,7 +22,7 @@ def binary(path: str, fd: int, head: bytes, vendored: bool) -> Harvest | None:
         return open_archive(path, fd, vendored)
     if head.startswith(b"SQLite format 3\0") and PGADMIN.search(path):
         return servers(path, f"/proc/self/fd/{fd}")
-    if (head[:4] in JAVA or (head[:2] == b"\x30\x82" or head[:2] == b"\x30\x80")) and os.fstat(fd).st_size <= MAX_BYTES:
+    if head[:2] in HEADS and os.fstat(fd).st_size <= MAX_BYTES:
         os.lseek(fd, 0, os.SEEK_SET)
         harvest = Harvest()
         key_store(path, os.read(fd, MAX_BYTES), harvest, vendored)

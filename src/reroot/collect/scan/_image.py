@@ -6,29 +6,39 @@ Layers are read from the top down, each once and as a stream: a file that a high
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import posixpath
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ._archives import NAMED, archive
 from ._finding import Harvest, Limit
 from ._look import MAX_BYTES, look
 from ._needles import CERTIFICATE_WORDS, WORDS, finder
-from ._stores import key_store
+from ._stores import HEADS, key_store
 from ._walk import is_vendored
 from ._workers import MANIFESTS
 
 MAX_FILES = 2_000_000
 CHUNK = 1 << 20
 OVERLAP = 256
+MAX_UNPACKED = 4 << 30
+MAX_RATIO = 200
+SYSTEM = ("usr/share/", "usr/lib/", "etc/ssl/certs/", "proc/", "sys/")
 BINARY = re.compile(r"\.(so[\d.]*|a|o|pyc|pyo|class|png|jpe?g|gif|ico|woff2?|ttf|gz|xz|bz2|zst|mo|dll|exe|node)$")
+
+
+class _Lacks(Exception):
+    """A layer that cannot be read for want of something that can be installed."""
 
 
 class _Source:
@@ -101,7 +111,12 @@ def image(path: Path) -> tuple[dict[str, Harvest], int, int]:
                 gone: set[str] = set()
                 opaque: set[str] = set()
                 for layer in reversed(layers):
-                    more, amount = _layer(source, layer, harvests, gone, opaque)
+                    try:
+                        more, amount = _layer(source, layer, harvests, gone, opaque)
+                    except (_Lacks, OSError, tarfile.TarError, ValueError, EOFError) as reason:
+                        why = str(reason) if isinstance(reason, _Lacks) else f"is no layer that could be read in full ({reason})"
+                        harvests.setdefault(f"{layer}/", Harvest()).limits.append(Limit(layer, why))
+                        continue
                     files, size = files + more, size + amount
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
         harvests.setdefault("", Harvest()).limits.append(
@@ -141,16 +156,49 @@ def _configuration(source: _Source, name: str, harvests: dict[str, Harvest]) -> 
     harvests["(image configuration)/Dockerfile"] = look("(image configuration)/Dockerfile", "\n".join(lines).encode())
 
 
+class _Packed:
+    """A layer's bytes, unpacked as they are read: damage is an ``OSError``, and what unpacks without end ends."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self.stream, self.left = stream, most
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self.stream.read(size)
+        except Exception as error:  # each packer has errors of its own
+            raise OSError(f"damaged ({type(error).__name__})") from error
+        self.left -= len(data)
+        if self.left < 0:
+            raise _Lacks("unpacks to too much: the rest was not looked at")
+        return data
+
+
 @contextmanager
 def _stream(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
     """A layer as a stream of members, whatever it is packed with."""
-    head = file.read(4)
+    head, size = file.read(4), file.seek(0, io.SEEK_END)
     file.seek(0)
-    if head[:4] == b"\x28\xb5\x2f\xfd":
-        raise ValueError("packed with zstd")
-    mode = "r|gz" if head[:2] == b"\x1f\x8b" else "r|bz2" if head[:3] == b"BZh" else "r|xz" if head[:3] == b"\xfd7z" else "r|"
-    with tarfile.open(fileobj=file, mode=mode, bufsize=CHUNK) as tar:  # type: ignore[call-overload]
+    unpack = next((how for mark, how in PACKERS if head.startswith(mark)), None)
+    packed = _Packed(unpack(file) if unpack else file, MAX_UNPACKED + MAX_RATIO * size)
+    with tarfile.open(fileobj=cast(IO[bytes], packed), mode="r|", bufsize=CHUNK) as tar:
         yield tar
+
+
+def _zstd(file: IO[bytes]) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise _Lacks("is packed with zstd: `pip install 'reroot[image]'` reads it") from error
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    return cast(IO[bytes], unpacker.stream_reader(file, read_size=CHUNK, read_across_frames=True, closefd=False))
+
+
+PACKERS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
+    (b"\x1f\x8b", lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file))),
+    (b"\x28\xb5\x2f\xfd", _zstd),
+    (b"BZh", lambda file: cast(IO[bytes], bz2.BZ2File(file))),
+    (b"\xfd7zX", lambda file: cast(IO[bytes], lzma.LZMAFile(file))),  # noqa: SIM115
+)
 
 
 def _layer(source: _Source, name: str, harvests: dict[str, Harvest], gone: set[str], opaque: set[str]) -> tuple[int, int]:
@@ -158,36 +206,38 @@ def _layer(source: _Source, name: str, harvests: dict[str, Harvest], gone: set[s
     everything, certificates = finder(WORDS), finder(CERTIFICATE_WORDS)
     here_gone: set[str] = set()
     here_opaque: set[str] = set()
-    with source.open(name) as file, _stream(file) as tar:
-        for member in tar:
-            path = posixpath.normpath(member.name).lstrip("/")
-            folder, base = posixpath.split(path)
-            if base == ".wh..wh..opq":
-                here_opaque.add(folder)
-                continue
-            if base.startswith(".wh."):
-                here_gone.add(posixpath.join(folder, base[4:]))
-                continue
-            if path in gone or _below(path, gone) or _below(path, opaque) or path.startswith(".."):
-                continue
-            if not member.isdir():
-                here_gone.add(path)
-            if not member.isreg() or not member.size or BINARY.search(base):
-                continue
-            files += 1
-            if files > MAX_FILES:
-                raise ValueError("too many files")
-            stream = tar.extractfile(member)
-            if stream is None:
-                continue
-            vendored = is_vendored(path) or path.startswith(("usr/share/", "usr/lib/", "etc/ssl/certs/", "proc/", "sys/"))
-            harvest, amount = _member(path, stream, member.size, certificates if vendored else everything, vendored)
-            size += amount
-            if harvest is not None and not harvest.empty():
-                harvests[path] = harvest
-            tar.members = []  # type: ignore[attr-defined]  # a stream forgets what it has passed
-    gone |= here_gone
-    opaque |= here_opaque
+    try:
+        with source.open(name) as file, _stream(file) as tar:
+            for member in tar:
+                path = posixpath.normpath(member.name).lstrip("/")
+                folder, base = posixpath.split(path)
+                if base == ".wh..wh..opq":
+                    here_opaque.add(folder)
+                    continue
+                if base.startswith(".wh."):
+                    here_gone.add(posixpath.join(folder, base[4:]))
+                    continue
+                if path in gone or _below(path, gone) or _below(path, opaque) or path.startswith(".."):
+                    continue
+                if not member.isdir():
+                    here_gone.add(path)
+                if not member.isreg() or not member.size or BINARY.search(base):
+                    continue
+                files += 1
+                if files > MAX_FILES:
+                    raise _Lacks(f"more than {MAX_FILES} files: the rest was not looked at")
+                stream = tar.extractfile(member)
+                if stream is None:
+                    continue
+                vendored = is_vendored(path) or path.startswith(SYSTEM)
+                harvest, amount = _member(path, stream, member.size, certificates if vendored else everything, vendored)
+                size += amount
+                if harvest is not None and not harvest.empty():
+                    harvests[path] = harvest
+                tar.members = []  # type: ignore[attr-defined]  # a stream forgets what it has passed
+    finally:  # what a damaged layer took away is gone all the same
+        gone |= here_gone
+        opaque |= here_opaque
     return files, size
 
 
@@ -201,12 +251,10 @@ def _below(path: str, folders: set[str]) -> bool:
 
 def _member(path: str, stream: IO[bytes], length: int, find: object, vendored: bool) -> tuple[Harvest | None, int]:
     data = stream.read(min(length, CHUNK))
-    if b"\0" in data[:1024]:
+    if b"\0" in data[:1024] or data[:2] in HEADS:
         if data[:4] == b"PK\x03\x04" and NAMED.search(path) and length <= 64 << 20:
             return archive(path, io.BytesIO(data + stream.read(length)), vendored=True), length
-        if data[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce") or (
-            data[:2] in (b"\x30\x82", b"\x30\x80") and length <= MAX_BYTES
-        ):
+        if data[:2] in HEADS and length <= MAX_BYTES:
             harvest = Harvest()
             key_store(path, data + stream.read(MAX_BYTES), harvest, vendored)
             return harvest, length

@@ -243,6 +243,8 @@ def _beside(store: Store, findings: Iterable[Finding]) -> bool:
 
 
 def _store_rule(store: Store, readers: list[Finding], expired: list[str]) -> str:
+    if store.failed == _stores.LOCKED:
+        return "RR216"
     if store.vendored:
         return "RR210"
     if store.count and store.leafs == store.count and not store.known:

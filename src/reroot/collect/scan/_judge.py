@@ -187,7 +187,7 @@ def _rule_of_policy(finding: Finding, policy: TrustPolicy) -> str:
 _HOLDS = {
     "breaks": "RR101 RR102 RR103 RR106 RR107 RR115 RR116 RR202 RR204 RR208 RR209 RR212 RR214 RR501",
     "loses-tls": "RR104 RR105",
-    "unknown": "RR130 RR201 RR502",
+    "unknown": "RR130 RR201 RR216 RR502",
     "not-verifying": "RR110 RR111 RR112",
     "plaintext": "RR113",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from ._workers import run
 
 if TYPE_CHECKING:
     from ...pki.certificate import Certificate
+
+
+PACKED_TAR = re.compile(r"\.(tar\.(gz|zst|bz2|xz)|tgz)$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -95,6 +99,8 @@ def scan(
             harvests.update({prefix + name: harvest for name, harvest in found.items()})
             result.files += files
             result.size += size
+        elif _is_tar(path):
+            harvests[prefix + path.name] = Harvest(limits=[Limit(path.name, "is a tar and no image that could be read in full")])
         elif path.is_dir():
             _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache, progress)
         else:
@@ -155,14 +161,24 @@ def _may_be_image(path: Path) -> bool:
     """An image's own module is only read for what could be one: a tar, or a folder with an index."""
     if path.is_dir() and not (path / "oci-layout").is_file():
         return False
-    if path.is_file():
+    if path.is_file() and PACKED_TAR.search(path.name):
         with open(path, "rb") as file:
-            file.seek(257)
-            if file.read(5) != b"ustar":
-                return False
+            if file.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7z")):
+                raise InputError(
+                    "is packed as a whole, and an image is read from its end", where=str(path), hint="unpack it first: `gunzip`, `unzstd`, `unxz`"
+                )
+    if path.is_file() and not _is_tar(path):
+        return False
     from ._image import is_image
 
     return is_image(path)
+
+
+def _is_tar(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(512)[257:262] == b"ustar"
 
 
 def _renamed(harvest: Harvest, old: str, new: str) -> Harvest:

@@ -39,6 +39,11 @@ FOREIGN = re.compile(
     r"|haproxy|traefik|envoy|grpc|etcd|kube|docker|registry|server\.(crt|pem|cer)$|client[\w-]*\.(crt|pem)|tls\.crt$|localhost|fullchain|letsencrypt|wildcard|docdb|documentdb|proxy",
     re.IGNORECASE,
 )
+DOCUMENTED = "changeit"
+"""The password that Java ships its own trust stores with, and most people keep."""
+LOCKED = "it is protected by a password; `reroot trust show FILE --password-file …` opens it"
+HEADS = (b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30\x80", b"\xfe\xed", b"\xce\xce")
+"""How DER, PKCS #12, JKS and JCEKS begin."""
 MAX_BLOCK = 16_000
 MAX_CERTIFICATES = 2000
 
@@ -147,15 +152,25 @@ def key_store(path: str, data: bytes, harvest: Harvest, vendored: bool) -> None:
     """A binary trust store: told by content, read without a password as far as that goes."""
     from ... import truststores
     from ...errors import RerootError
+    from ...model import Secret
 
-    try:
-        form = truststores.detect(data)
-        roots = truststores.read(data, format=form)
-    except RerootError as error:
-        if re.search(r"password", f"{error.message} {error.hint}", re.IGNORECASE) or path.endswith((".jks", ".p12", ".pfx")):
-            harvest.stores.append(Store(path, 0, 0, "key store", 0, 0, vendored=vendored, failed=error.message))
-        return
-    harvest.stores.append(_store(path, 0, 0, form, [c.der for c in roots.certificates], "", vendored))
+    form, failed, locked = "key store", "", False
+    for password in (None, Secret(DOCUMENTED)):
+        try:
+            form = truststores.detect(data)
+            roots = truststores.read(data, password, format=form)
+        except RerootError as error:
+            failed = failed or error.message
+            locked = locked or "password" in f"{error.message} {error.hint}".lower()
+            continue
+        if roots.certificates:
+            harvest.stores.append(_store(path, 0, 0, form, [c.der for c in roots.certificates], "", vendored))
+            return
+        locked = locked or any("password" in note for note in roots.notes)
+    if locked:
+        harvest.stores.append(Store(path, 0, 0, form, 0, 0, vendored=vendored, failed=LOCKED))
+    elif failed and path.endswith((".jks", ".p12", ".pfx")):
+        harvest.stores.append(Store(path, 0, 0, form, 0, 0, vendored=vendored, failed=failed))
 
 
 def is_ours(store: Store) -> bool:

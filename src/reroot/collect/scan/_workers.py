@@ -15,6 +15,7 @@ import msgspec
 from ._finding import Harvest, Limit, packed, unpacked
 from ._look import MAX_BYTES, look
 from ._needles import CERTIFICATE_WORDS, WORDS, finder
+from ._stores import HEADS
 from ._walk import is_vendored
 
 BUFFER = 1 << 20
@@ -173,7 +174,7 @@ def _one(
 ) -> Harvest | None:
     if not size:
         return None
-    if buffer.find(0, 0, min(size, 1024)) >= 0:
+    if buffer.find(0, 0, min(size, 1024)) >= 0 or buffer[:2] in HEADS:
         from ._binary import binary
 
         return binary(path, fd, bytes(view[: min(size, 64)]), vendored)
