@@ -118,6 +118,55 @@ def test_the_host_name_is_told_only_where_it_shows(family, wrong, name):
     assert conclude(family, [control, own(Act.NEXT, E.LOGIN), wrong]).name is name
 
 
+PY = "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+GO_SAYS = "Error: tls: failed to verify certificate: x509: certificate signed by unknown authority"
+GO_RSA = ' (possibly because of "crypto/rsa: verification error" while trying to verify candidate authority certificate "R")'
+GO_EC = ' (possibly because of "x509: ECDSA verification failure" while trying to verify candidate authority certificate "R")'
+GO_USAGE = ' (possibly because of "x509: invalid signature: parent certificate cannot sign this kind" while trying to verify "R")'
+SAID = [
+    ("asyncpg found the root", F.ASYNCIO, E.CLOSED, PY + "certificate signature failure (_ssl.c:1006)", Trust.TRUSTS),
+    ("asyncpg found none", F.ASYNCIO, E.CLOSED, PY + "unable to get local issuer certificate (_ssl.c:1006)", Trust.REJECTS),
+    ("asyncpg complains of something else", F.ASYNCIO, E.CLOSED, PY + "Hostname mismatch", Trust.CANNOT_TELL),
+    ("Node found the root", F.NODE, E.LEFT, "certificate signature failure", Trust.TRUSTS),
+    ("Node found the root, by its code", F.NODE, E.CLOSED, "code: 'CERT_SIGNATURE_FAILURE'", Trust.TRUSTS),
+    ("Node found none", F.NODE, E.LEFT, "Error: unable to verify the first certificate", Trust.REJECTS),
+    ("Node, by its code", F.NODE, E.LEFT, "code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'", Trust.REJECTS),
+    ("Node says both", F.NODE, E.LEFT, "CERT_SIGNATURE_FAILURE UNABLE_TO_VERIFY_LEAF_SIGNATURE", Trust.CANNOT_TELL),
+    ("Node says nothing of it", F.NODE, E.LEFT, "Connection terminated unexpectedly", Trust.CANNOT_TELL),
+    ("Go found an RSA root", F.GO, E.ALERT, GO_SAYS + GO_RSA, Trust.TRUSTS),
+    ("Go found an EC root", F.GO, E.LEFT, GO_SAYS + GO_EC, Trust.TRUSTS),
+    ("Go found a root that may not sign", F.GO, E.LEFT, GO_SAYS + GO_USAGE, Trust.CANNOT_TELL),
+    ("Go found none", F.GO, E.ALERT, GO_SAYS, Trust.REJECTS),
+    ("nobody knows who says it", F.UNKNOWN, E.ALERT, GO_SAYS, Trust.CANNOT_TELL),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "ending", "printed", "trust"), [r[1:] for r in SAID], ids=[r[0] for r in SAID])
+def test_its_own_words_tell_where_the_stage_sees_nothing(family, ending, printed, trust):
+    met = [own(Act.CONTROL, E.CLOSED), own(Act.FORGED, ending, 42 if ending is E.ALERT else None)]
+    conclusion = conclude(family, met, {Act.FORGED: printed})
+    assert conclusion.trust is trust
+    assert conclusion.is_by_words is (trust is not Trust.CANNOT_TELL)
+    assert conclude(family, met).trust is Trust.CANNOT_TELL
+
+
+def test_words_never_outrank_what_the_stage_has_seen():
+    lie = {Act.FORGED: GO_SAYS}
+    assert conclude(F.GO, [own(Act.CONTROL, E.LOGIN), own(Act.FORGED, E.LOGIN)], lie).trust is Trust.VERIFIES_NOTHING
+    assert conclude(F.GO, [refused(42), own(Act.NEXT, E.LOGIN), own(Act.FORGED, E.ALERT, 42)], lie).trust is Trust.TRUSTS
+    assert conclude(F.GO, [refused(42), own(Act.FORGED, E.SILENT)], lie).trust is Trust.CANNOT_TELL
+    assert conclude(F.GO, [own(Act.FORGED, E.ALERT, 42)], lie).trust is Trust.CANNOT_TELL
+
+
+@given(st.sampled_from(list(Family)), st.data())
+def test_words_never_change_what_was_already_sure(family, data):
+    met = data.draw(st.lists(REACTIONS, max_size=6))
+    said = data.draw(st.sampled_from([row[3] for row in SAID]))
+    seen = conclude(family, met)
+    heard = conclude(family, met, {Act.FORGED: said})
+    assert heard.trust is seen.trust or seen.trust is Trust.CANNOT_TELL
+
+
 REACTIONS = st.builds(
     Reaction,
     st.sampled_from(list(Act)),

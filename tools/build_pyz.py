@@ -10,9 +10,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCE = HERE.parent / "src"
 PARTS = (
-    "errors", "model", "wire", "rehearsal", "collect/__init__", "collect/_conversation", "collect/rehearse/__init__",
-    "collect/rehearse/_hello", "collect/rehearse/_engine", "collect/rehearse/_guest", "collect/rehearse/stage",
-    "collect/rehearse/_peer", "collect/rehearse/_indoors", "collect/rehearse/_ways", "collect/rehearse/command",
+    "errors", "model", "wire", "rehearsal/__init__", "rehearsal/_acts", "rehearsal/_meaning", "rehearsal/_words",
+    "rehearsal/_conclusion", "collect/__init__", "collect/_conversation", "collect/rehearse/__init__", "collect/rehearse/_hello",
+    "collect/rehearse/_engine", "collect/rehearse/_guest", "collect/rehearse/stage", "collect/rehearse/_peer",
+    "collect/rehearse/_indoors", "collect/rehearse/_places", "collect/rehearse/_ways", "collect/rehearse/_performance",
+    "collect/rehearse/command",
 )  # fmt: skip
 LARGEST = 100_000
 WHEN = (2026, 1, 1, 0, 0, 0)

@@ -73,11 +73,10 @@ def ca_pem(certificate: Certificate) -> bytes:
     return certificate.parsed.public_bytes(Encoding.PEM)
 
 
-CANNOT = {
-    "keyless": {"node", "go-late"},
-    "forged-amazon-root": {"node", "go", "go-late", "asyncio"},
-}
+CANNOT = {"keyless": {"node", "go-late"}}
 """Families whose server cannot tell trust from distrust, by plan."""
+BY_WORDS = {"forged-amazon-root": {"node", "go", "go-late", "asyncio"}}
+"""Families whose own words tell it in its place."""
 
 
 def expected(program: Program, condition: str, plan: str) -> str:
@@ -132,7 +131,16 @@ def test_a_rehearsal_concludes_what_the_unchanged_program_does(bed, name, condit
     program = find_program(bed, name)
     seen = run(bed, program, condition, plan)
     assert seen.conclusion.trust.value == expected(program, condition, plan), explained(seen)
+    assert seen.conclusion.is_by_words is (program.family in BY_WORDS.get(plan, ())), explained(seen)
     exercised(name)
+
+
+def test_a_program_that_swallows_its_own_words_cannot_be_told_by_a_forged_leaf(bed):
+    program = find_program(bed, "asyncpg")
+    command = program.command("trusts", bed.roots("forged-amazon-root"), bed.other)
+    quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *command]
+    seen = rehearse(quiet, [Place(HOST, PORT)], bed.acts("forged-amazon-root", False), env=environment())
+    assert seen.conclusion.trust.value == "cannot-tell", explained(seen)
 
 
 @pytest.mark.matrix

@@ -1,69 +1,26 @@
 """
 A program's rehearsal: the user's own command, run once for each act, led to the stage without being changed.
 
-The stage and the program are watched by the same loop. A run ends when the program does, or when it has met its act and nothing
-more comes for a moment; then the program and what it started are ended. A way that leads nobody gives way to the next one.
+A way that leads nobody gives way to the next one.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import select
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import InputError, ReachError
-from ...rehearsal import Conclusion, Ending, Family, Reaction, conclude
-from ._peer import NOBODY, Process, peer
-from ._ways import CANNOT_LEAD, WAYS, Journey, Way, kind_of, privilege
-from .stage import Met, Stage
+from ...rehearsal import Conclusion, Ending, conclude
+from ._peer import NOBODY, Process
+from ._performance import PATIENCE, SETTLE, Performance, Run
+from ._places import Place, is_address, places_in
+from ._ways import WAYS, Way, kind_of, privilege
 
 if TYPE_CHECKING:
     from ._scenes import Scene
-
-SETTLE = 0.4
-"""Seconds without a new connection, after the act was met, before a program that goes on running is ended."""
-BUSY = 2.0
-"""Seconds after the first connection has shown something, for a program that connects again and again without a pause."""
-PATIENCE = 20.0
-"""Seconds that a program gets for its first connection in one run."""
-PARTING = 3.0
-"""Seconds between the polite and the other signal."""
-MAX_WORDS = 64 * 1024
-"""How much of the program's output is kept, to find its driver's own words in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the program connects to: the name that it verifies, and the port."""
-
-    host: str
-    port: int = 5432
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One start of the program: the act it met, how it was led, what it did, and its exit code (None when we ended it)."""
-
-    scene: Scene
-    way: Way
-    met: tuple[Met, ...]
-    exit_code: int | None
-    seconds: float
-    words: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,51 +37,6 @@ class Rehearsed:
     @property
     def way(self) -> Way:
         return self.runs[-1].way
-
-
-# ── where does it connect to ─────────────────────────────────────────────────────────────────────
-
-_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(\[[^\]]+\]|[^:/?#,\s@'\"]+)(?::(\d+))?")
-_HOST = re.compile(r"(?<![A-Za-z_])host\s*=\s*'?([^'\s,;]+)", re.IGNORECASE)
-_PORT = re.compile(r"(?<![A-Za-z_])port\s*=\s*'?(\d+)", re.IGNORECASE)
-
-
-def places_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[Place, ...]:
-    """The hosts that a command line and its environment name, as far as that can be seen; nothing is guessed."""
-    found: list[Place] = []
-    values = [*command, *(v for k, v in env.items() if not k.startswith(("PG", "REROOT")))]
-    for value in values:
-        found += [Place(m[1].strip("[]"), int(m[2] or 5432)) for m in _URL.finditer(value)]
-    for word in command:
-        host = _HOST.search(word)
-        if host is not None and "://" not in word:
-            given = _PORT.search(word)
-            found.append(Place(host[1], int(given[1]) if given else _number(env.get("PGPORT"))))
-    host_option = _option(command, "-h", "--host")
-    port = _number(_option(command, "-p", "--port") or env.get("PGPORT"))
-    if host_option:
-        found.append(Place(host_option, port))
-    if not found and env.get("PGHOST"):
-        found.append(Place(env["PGHOST"], port))
-    return tuple(dict.fromkeys(p for p in found if not p.host.startswith("/") and 0 < p.port < 65536))
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 5432
-
-
-def _option(command: Sequence[str], short: str, long: str) -> str:
-    for i, word in enumerate(command):
-        if word in (short, long) and i + 1 < len(command):
-            return command[i + 1]
-        if word.startswith(f"{long}="):
-            return word.partition("=")[2]
-        if word.startswith(short) and len(word) > 2 and not word.startswith("--"):
-            return word[2:]
-    return ""
-
-
-# ── the rehearsal ────────────────────────────────────────────────────────────────────────────────
 
 
 def rehearse(
@@ -148,7 +60,7 @@ def rehearse(
     process = NOBODY
     for scene in scenes:
         while True:
-            run, who, seen = _Performance(command, places, scene, candidates[0], own, patience, settle, show).play()
+            run, who, seen = Performance(command, places, scene, candidates[0], own, patience, settle, show).play()
             process = who if who is not NOBODY else process
             reports += seen
             if _came(run) or runs or len(candidates) == 1:
@@ -157,10 +69,8 @@ def rehearse(
         runs.append(run)
         if not _came(run) and len(runs) == 1:
             break  # what led nobody to the first act leads nobody to the others
-    reactions = [m.reaction for r in runs for m in r.met]
-    return Rehearsed(
-        tuple(command), tuple(places), tuple(runs), process, conclude(process.family, reactions), tuple(dict.fromkeys(reports))
-    )
+    conclusion = conclude(process.family, [m.reaction for r in runs for m in r.met], {r.scene.act: r.words for r in runs})
+    return Rehearsed(tuple(command), tuple(places), tuple(runs), process, conclusion, tuple(dict.fromkeys(reports)))
 
 
 def ways_for(command: Sequence[str], places: Sequence[Place], *, wanted: str = "") -> tuple[Way, ...]:
@@ -173,7 +83,7 @@ def ways_for(command: Sequence[str], places: Sequence[Place], *, wanted: str = "
             )
         return tuple(named)
     kind = kind_of(command)
-    addresses = any(_is_address(p.host) for p in places)
+    addresses = any(is_address(p.host) for p in places)
     found = tuple(
         w
         for w in WAYS
@@ -199,217 +109,8 @@ def _came(run: Run) -> bool:
     return any(m.reaction.ending not in (Ending.NOT_POSTGRESQL, Ending.CANCEL) for m in run.met)
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-class _Performance:
-    """One run of the program for one act."""
-
-    def __init__(
-        self,
-        command: Sequence[str],
-        places: Sequence[Place],
-        scene: Scene,
-        way: Way,
-        env: Mapping[str, str],
-        patience: float,
-        settle: float,
-        show: int | None,
-    ) -> None:
-        self.command, self.places, self.scene, self.way = command, places, scene, way
-        self.env, self.patience, self.settle, self.show = env, patience, settle, show
-        self.met: list[Met] = []
-        self.words = bytearray()
-        self.first = self.last = 0.0
-        self.ended_by_us = False
-        self.child: subprocess.Popen[bytes] | None = None
-        self.output = -1
-
-    def play(self) -> tuple[Run, Process, list[bytes]]:
-        began = monotonic()
-        identify = self._identify if sys.platform == "linux" else None
-        with Stage(lambda _: self.scene, self._told, identify=identify) as stage:
-            led = self._open(stage)
-            journey = self.way.prepare(led, self.env)
-            try:
-                self._start(stage, journey)
-                self._watch(stage, began)
-            finally:
-                code = self._end(stage)
-                report = _read_all(journey.report)
-                journey.end()
-        if code == CANNOT_LEAD and not self.met:
-            raise ReachError(f"could not lead `{self.command[0]}` by {self.way.title}", hint="name another with `--way`")
-        processes = [m.who for m in self.met if isinstance(m.who, Process) and m.who is not NOBODY]
-        alike = processes[0] if processes and len({p.family for p in processes}) == 1 else NOBODY
-        run = Run(self.scene, self.way, tuple(self.met), code, monotonic() - began, self.words.decode("utf-8", "replace"))
-        return run, alike, report.splitlines()
-
-    # ── doors ────────────────────────────────────────────────────────────────────────────────────
-
-    def _open(self, stage: Stage) -> dict[str, str]:
-        """Listen on a loopback address of our own, at the program's ports; the same address for all its hosts."""
-        hosts, ports = list(dict.fromkeys(p.host for p in self.places)), sorted({p.port for p in self.places})
-        if self.way.name == "isolated":
-            return {h: h if _is_address(h) else "127.0.0.1" for h in hosts}
-        error: ReachError | None = None
-        for last in range(1, 255):
-            address = f"127.77.{os.getpid() % 256}.{last}"
-            try:
-                for port in ports:
-                    stage.listen(address, port)
-            except ReachError as trouble:
-                error = trouble
-                continue
-            return dict.fromkeys(hosts, address)
-        assert error is not None
-        raise error
-
-    def _start(self, stage: Stage, journey: Journey) -> None:
-        env = {**self.env, **journey.env}
-        read, write = os.pipe()
-        inside: socket.socket | None = None
-        passed: tuple[int, ...] = ()
-        if journey.isolated:
-            ours, inside = socket.socketpair()
-            doors = " ".join(f"{p.host if _is_address(p.host) else '127.0.0.1'}:{p.port}" for p in dict.fromkeys(self.places))
-            env["REROOT_DOORS"] = f"{inside.fileno()} {doors}"
-            passed = (inside.fileno(),)
-        try:
-            self.child = subprocess.Popen(
-                [*journey.prefix, *_tied(), *self.command],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=write,
-                stderr=write,
-                start_new_session=True,
-                pass_fds=passed,
-            )
-        except OSError as trouble:
-            os.close(read)
-            raise InputError(f"cannot start `{self.command[0]}`: {trouble.strerror}") from None
-        finally:
-            os.close(write)
-            if inside is not None:
-                inside.close()
-        os.set_blocking(read, False)
-        self.output = read
-        stage.watch(read, lambda: self._listen_to(stage, read))
-        if journey.isolated:
-            self._take_doors(stage, ours)
-
-    def _take_doors(self, stage: Stage, ours: socket.socket) -> None:
-        with ours:
-            ours.settimeout(10)
-            try:
-                _, fds, _, _ = socket.recv_fds(ours, 1, 64)
-            except TimeoutError:
-                fds = []
-            if not fds:
-                raise ReachError("a network of its own could not be set up", hint="name another way with `--way`")
-            for fd in fds:
-                stage.adopt(socket.socket(fileno=fd))
-            with suppress(OSError):
-                ours.sendall(b"g")
-
-    # ── while it runs ────────────────────────────────────────────────────────────────────────────
-
-    def _identify(self, address: str, port: int) -> object:
-        return peer(self.child.pid, address, port) if self.child is not None else NOBODY
-
-    def _told(self, met: Met) -> None:
-        if self.ended_by_us:
-            return  # what it does then is our doing
-        self.met.append(met)
-        self.last = monotonic()
-        self.first = self.first or self.last
-
-    def _listen_to(self, stage: Stage, fd: int) -> None:
-        try:
-            data = os.read(fd, 65536)
-        except BlockingIOError:
-            return
-        if not data:
-            self._stop_listening(stage)
-            return
-        if self.show is not None:
-            os.write(self.show, data)
-        self.words += data
-        del self.words[:-MAX_WORDS]
-
-    def _stop_listening(self, stage: Stage) -> None:
-        if self.output >= 0:
-            stage.forget(self.output)
-            os.close(self.output)
-            self.output = -1
-
-    def _watch(self, stage: Stage, began: float) -> None:
-        assert self.child is not None
-        while True:
-            stage.turn(0.05)
-            now = monotonic()
-            if self.child.poll() is not None and not stage.guests:
-                stage.turn(0.0)  # what came with its last breath
-                return
-            came = any(m.reaction.ending not in (Ending.NOT_POSTGRESQL, Ending.CANCEL) for m in self.met)
-            if came and (now - self.first > BUSY or (not stage.guests and now - self.last > self.settle)):
-                return
-            if not came and not stage.guests and now - began > self.patience:
-                return
-            if now - began > self.patience + 30:
-                return
-
-    def _end(self, stage: Stage) -> int | None:
-        """The program's own exit code; None when it was us who ended it, with everything it has started in its session."""
-        child = self.child
-        if child is None:
-            return None
-        code = child.poll()
-        if code is None:
-            self.ended_by_us = True
-            _signal(child.pid, signal.SIGTERM)
-            until = monotonic() + PARTING
-            while child.poll() is None and monotonic() < until:
-                stage.turn(0.02)
-        _signal(child.pid, signal.SIGKILL)
-        child.wait()
-        while self.output >= 0 and self._is_readable():
-            self._listen_to(stage, self.output)
-        self._stop_listening(stage)
-        return code
-
-    def _is_readable(self) -> bool:
-        return bool(select.select([self.output], [], [], 0)[0])
-
-
-def _signal(group: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-def _tied() -> tuple[str, ...]:
-    """The program shall not outlive us, however we end. Set last, since a new user namespace forgets it."""
-    found = shutil.which("setpriv")
-    return (found, "--pdeathsig", "KILL", "--") if found else ()
-
-
-def _read_all(fd: int | None) -> bytes:
-    if fd is None:
-        return b""
-    os.lseek(fd, 0, os.SEEK_SET)
-    found = b""
-    while chunk := os.read(fd, 65536):
-        found += chunk
-    return found
-
-
 def described(way: Way) -> str:
     return f"{way.title} (privilege: {privilege(way)})"
 
 
-__all__ = ["Family", "Place", "Reaction", "Rehearsed", "Run", "described", "places_in", "rehearse", "ways_for"]
+__all__ = ["Place", "Rehearsed", "Run", "described", "places_in", "rehearse", "ways_for"]

@@ -1,219 +1,16 @@
-"""
-What a rehearsal has shown: acts and reactions in, a conclusion with its reasons out.
-
-An *act* is a chain that a client met on our stage; a *reaction* is what the client did. ``MEANINGS`` says, family of drivers by
-family, what a reaction to an act means; ``conclude`` puts the acts of one client together. Nothing is ever concluded that the acts
-have not shown: what several causes could have brought about is ``CANNOT_TELL``, with the cause and what to try.
-
-Alerts and moments were measured with psql 15 and 17, psycopg 2 and 3, psqlODBC, PDO, ruby-pg, DBD::Pg, pg8000, psqlpy, asyncpg
-(asyncio and uvloop), pgJDBC 42.2.8 to 42.7.13 on Java 17, lib/pq 1.10 and 1.12, pgx 4, node-postgres 8 and postgres.js 3.
-"""
+"""What the acts of one client mean together: a conclusion that says no more than they have shown, with its reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
-from .model import NOTHING, Outcome, Reason
-
-PROMPT = 0.4
-"""A client that judges the chain leaves at once. Leaving without a word later than this share of the hold may be impatience."""
-
-
-class Act(Enum):
-    """What the stage presented."""
-
-    CONTROL = "control"
-    """A chain of our own that nobody can trust, with its key: who logs in, verifies nothing."""
-    CURRENT = "current"
-    NEXT = "next"
-    """The chain of after the cut-over: with its key where we hold it, else with a proof that is withheld, then wrong."""
-    ROOT = "root"
-    """The real root itself as the server's certificate; nobody here holds its key."""
-    FORGED = "forged"
-    """A leaf that names the real root as its issuer, with our key and a signature that is worth nothing."""
-    WRONG_NAME = "wrong-name"
-    """A chain of the next authority for another host."""
-
-
-class Proof(Enum):
-    """How the stage proved that it holds the key of the chain."""
-
-    GIVEN = "given"
-    WITHHELD = "withheld"
-    """Not at all for a while, then wrongly, since the key is not ours."""
-
-
-class Ending(Enum):
-    """How a connection to the stage ended."""
-
-    LOGIN = "login"
-    """TLS, and then the start-up packet: the client was content."""
-    LEFT = "left"
-    """TLS, and then nothing: the client completed the handshake and left."""
-    ALERT = "alert"
-    CLOSED = "closed"
-    """Left within the handshake without a word."""
-    SILENT = "silent"
-    """Neither spoke nor left for as long as the stage waits."""
-    PLAINTEXT = "plaintext"
-    """A start-up packet without TLS."""
-    CANCEL = "cancel"
-    NOT_POSTGRESQL = "not-postgresql"
-    FAILED = "failed"
-    """The handshake failed on our side: no common protocol version, say."""
-
-
-ALERTS: Mapping[int, str] = {
-    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 40: "handshake_failure", 42: "bad_certificate",
-    43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
-    47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error", 70: "protocol_version",
-    71: "insufficient_security", 80: "internal_error", 90: "user_canceled", 109: "missing_extension", 112: "unrecognized_name",
-    116: "certificate_required", 120: "no_application_protocol",
-}  # fmt: skip
-"""Numbers of RFC 8446, section 6, that clients send."""
-ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48})
-
-
-@dataclass(frozen=True, slots=True)
-class Reaction:
-    """What one connection did.
-
-    ``alert`` is the number of the client's alert. ``waited`` is how long the proof had been withheld when the client spoke or
-    left, in shares of the hold (0 to 1); None when it was still there at the end of it, or when nothing was withheld.
-    ``tls`` is ``TLSv1.2`` or ``TLSv1.3``. ``facts`` are plain values about the client: SNI, user, application_name …
-    """
-
-    act: Act
-    ending: Ending
-    proof: Proof = Proof.GIVEN
-    alert: int | None = None
-    waited: float | None = None
-    tls: str = ""
-    facts: Mapping[str, object] = field(default_factory=lambda: NOTHING, hash=False)
-
-    @property
-    def words(self) -> str:
-        """What the client did, in plain words."""
-        said = f"alert {ALERTS.get(self.alert, 'unknown')} ({self.alert})" if self.alert is not None else ""
-        when = " while the proof was withheld" if self.waited is not None else ""
-        return {
-            Ending.LOGIN: "completed the handshake and logged in",
-            Ending.LEFT: "completed the handshake and left without logging in",
-            Ending.ALERT: f"{said}{when}",
-            Ending.CLOSED: f"left without a word{when or ' during the handshake'}",
-            Ending.SILENT: "fell silent",
-            Ending.PLAINTEXT: "logged in without TLS",
-            Ending.CANCEL: "asked to cancel a statement",
-            Ending.NOT_POSTGRESQL: "did not speak PostgreSQL",
-            Ending.FAILED: "no handshake was possible",
-        }[self.ending]
-
-
-class Meaning(Enum):
-    """What one reaction means for the chain that was presented."""
-
-    ACCEPTS = "accepts"
-    """Content with the chain, or not looking at it."""
-    TRUSTS = "trusts"
-    REJECTS = "rejects"
-    NOTHING = "nothing"
-    """Different causes look like this."""
-
-
-class Family(Enum):
-    """Drivers that show their judgement in the same way."""
-
-    OPENSSL = "openssl"
-    """libpq and everything on it, blocking Python, Rust on OpenSSL."""
-    ASYNCIO = "asyncio"
-    """asyncpg: Python's asyncio and uvloop drop the alert."""
-    JSSE = "jsse"
-    GO = "go"
-    NODE = "node"
-    """Judges after the handshake, in JavaScript."""
-    UNKNOWN = "unknown"
-
-
-# ── what a reaction means ────────────────────────────────────────────────────────────────────────
-
-Sign = int | str
-"""An alert's number; ``early`` and ``late``: left without a word while the proof was withheld, or after."""
-Row = Mapping[Sign, Meaning]
-_A, _T, _R, _N = Meaning.ACCEPTS, Meaning.TRUSTS, Meaning.REJECTS, Meaning.NOTHING
-
-_CERTIFICATE: Row = dict.fromkeys(ABOUT_CERTIFICATES, _R)
-
-WITHHELD: Mapping[Family, Row] = {
-    Family.OPENSSL: {**_CERTIFICATE, 51: _A, "early": _R, "late": _N},
-    Family.ASYNCIO: {**_CERTIFICATE, 51: _A, "early": _R, "late": _A},
-    Family.JSSE: {**_CERTIFICATE, 40: _A, "early": _R, "late": _N},
-    # lib/pq's verify-ca judges after the handshake and looks like this too: conclude() wants the control act for it.
-    Family.GO: {**_CERTIFICATE, 51: _A, 10: _A, 47: _A, "early": _R, "late": _N},
-    Family.NODE: {51: _N, "early": _N, "late": _N},
-}
-"""The next chain without its key."""
-
-ROOT_ITSELF: Mapping[Family, Row] = {
-    # A root never carries the host's name: who complains of the name (bad_certificate) has accepted the chain before.
-    Family.OPENSSL: {48: _R, 51: _A, 42: _T, "early": _N, "late": _N},
-    Family.ASYNCIO: {"early": _N, "late": _A},
-    Family.JSSE: {46: _R, 40: _A},
-    Family.GO: {42: _N, 51: _A, 10: _A, 47: _A},
-    Family.NODE: {51: _N, "early": _N, "late": _N},
-}
-
-FORGED: Mapping[Family, Row] = {
-    Family.OPENSSL: {48: _R, 51: _T, "late": _N},
-    Family.ASYNCIO: {"late": _N},
-    Family.JSSE: {46: _R, 42: _T},  # TLS 1.2 only, see meaning()
-    Family.GO: {42: _N},
-    Family.NODE: {"late": _N},
-}
-
-GIVEN: Row = {**_CERTIFICATE, "late": _R, "left": _R}
-"""With the key in our hands all families end alike: a login, an alert about the certificate, or a departure."""
-
-
-def meaning(family: Family, reaction: Reaction) -> Meaning:
-    """What *reaction* says of the chain that was presented; for an unknown family only what all families agree on."""
-    if reaction.ending is Ending.LOGIN:
-        return Meaning.ACCEPTS
-    sign = _sign(reaction)
-    if sign is None:
-        return Meaning.NOTHING
-    if reaction.act is Act.FORGED:
-        if reaction.tls == "TLSv1.3" and sign in (42, 46):
-            return Meaning.NOTHING  # Java sends certificate_unknown for either in TLS 1.3
-        return _look_up(FORGED, family, sign)
-    if reaction.act is Act.ROOT:
-        return _look_up(ROOT_ITSELF, family, sign)
-    if reaction.proof is Proof.WITHHELD:
-        return _look_up(WITHHELD, family, sign)
-    return GIVEN.get("late" if sign == "early" else sign, Meaning.NOTHING)
-
-
-def _sign(reaction: Reaction) -> Sign | None:
-    if reaction.ending is Ending.ALERT and reaction.alert:
-        return reaction.alert
-    if reaction.ending is Ending.LEFT:
-        return "left"
-    if reaction.ending is not Ending.CLOSED and not (reaction.ending is Ending.ALERT and reaction.alert == 0):
-        return None
-    if reaction.waited is None:
-        return "late"
-    return "early" if reaction.waited <= PROMPT else None
-
-
-def _look_up(table: Mapping[Family, Row], family: Family, sign: Sign) -> Meaning:
-    if family is not Family.UNKNOWN:
-        return table[family].get(sign, Meaning.NOTHING)
-    said = {row[sign] for row in table.values() if sign in row}
-    return said.pop() if len(said) == 1 else Meaning.NOTHING
-
-
-# ── what the acts mean together ──────────────────────────────────────────────────────────────────
+from ..model import Outcome, Reason
+from ._acts import ABOUT_CERTIFICATES, PROMPT, Act, Ending, Proof, Reaction
+from ._meaning import Family, Meaning, meaning
+from ._words import by_own_words
 
 
 class Trust(Enum):
@@ -241,6 +38,11 @@ class Conclusion:
     hint: str = ""
 
     @property
+    def is_by_words(self) -> bool:
+        """Whether it rests on what the program printed, and not on what the stage has seen."""
+        return any(r.code == OWN_WORDS for r in self.reasons)
+
+    @property
     def outcome(self) -> Outcome:
         """What the client will get from a server that presents the next chain for this host."""
         if self.trust is Trust.REJECTS:
@@ -253,12 +55,17 @@ class Conclusion:
 
 
 SOURCE = "rehearsal"
+OWN_WORDS = "own-words"
+"""The code of a reason that the program itself gave."""
+NOTHING_PRINTED: Mapping[Act, str] = MappingProxyType({})
+UNSEEN = frozenset({"forged-unclear", "root-unclear", "judges-late", "indistinct"})
+"""Why it cannot be told, where all that is missing is a sign that the stage can see."""
 JUDGED_ACTS = (Act.NEXT, Act.ROOT, Act.FORGED)
 """The acts that stand for the next chain; the strongest that says anything decides, in this order."""
 
 
-def conclude(family: Family, reactions: Sequence[Reaction]) -> Conclusion:
-    """Everything that *reactions* of one client, in the order in which they came, have shown."""
+def conclude(family: Family, reactions: Sequence[Reaction], printed: Mapping[Act, str] = NOTHING_PRINTED) -> Conclusion:
+    """Everything that *reactions* of one client, in the order in which they came, have shown; *printed* is its output, by act."""
     met = [r for r in reactions if r.ending not in (Ending.CANCEL, Ending.NOT_POSTGRESQL)]
     over_tls = [r for r in met if r.ending is not Ending.PLAINTEXT]
     falls_back = _falls_back(met)
@@ -275,6 +82,8 @@ def conclude(family: Family, reactions: Sequence[Reaction]) -> Conclusion:
         return Conclusion(Trust.CANNOT_TELL, falls_back=falls_back, reasons=(why, *told), hint="rehearse one program at a time")
     by_act = {r.act: r for r in over_tls}
     trust, why, hint = _trust(family, by_act)
+    if why.code in UNSEEN and Act.FORGED in by_act and Act.CONTROL in by_act:
+        trust, why, hint = _by_words(family, by_act[Act.FORGED], printed.get(Act.FORGED, "")) or (trust, why, hint)
     name, about_name = _name(family, by_act, trust)
     notes = [why, *about_name]
     if falls_back:
@@ -387,6 +196,19 @@ def _accepted(reaction: Reaction, control: Reaction | None, what: str) -> tuple[
     else:
         text = f"accepts {what}: only the missing proof of the key stopped it ({reaction.words})"
     return Trust.TRUSTS, Reason("trusts", text, SOURCE), ""
+
+
+def _by_words(family: Family, reaction: Reaction, printed: str) -> tuple[Trust, Reason, str] | None:
+    """The program's own complaint about the forged leaf: less than what the stage sees, and asked only when that is nothing."""
+    means, said = by_own_words(family, reaction, printed)
+    if means is Meaning.NOTHING:
+        return None
+    words = said if len(said) <= 120 else f"{said[:117]}..."
+    if means is Meaning.TRUSTS:
+        text = f"by its own words, not by what the stage could see, it found a root of this name and key in its trust store: `{words}`"
+        return Trust.TRUSTS, Reason(OWN_WORDS, text, SOURCE), ""
+    text = f"by its own words, not by what the stage could see, it knows no such root: `{words}`"
+    return Trust.REJECTS, Reason(OWN_WORDS, text, SOURCE), ""
 
 
 def _complained(reaction: Reaction) -> bool:

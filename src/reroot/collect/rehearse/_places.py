@@ -1,0 +1,67 @@
+"""Where a program connects to, as far as its command line and environment show it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the program connects to: the name that it verifies, and the port."""
+
+    host: str
+    port: int = 5432
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(\[[^\]]+\]|[^:/?#,\s@'\"]+)(?::(\d+))?")
+_HOST = re.compile(r"(?<![A-Za-z_])host\s*=\s*'?([^'\s,;]+)", re.IGNORECASE)
+_PORT = re.compile(r"(?<![A-Za-z_])port\s*=\s*'?(\d+)", re.IGNORECASE)
+
+
+def places_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[Place, ...]:
+    """The hosts that a command line and its environment name, as far as that can be seen; nothing is guessed."""
+    found: list[Place] = []
+    values = [*command, *(v for k, v in env.items() if not k.startswith(("PG", "REROOT")))]
+    for value in values:
+        found += [Place(m[1].strip("[]"), int(m[2] or 5432)) for m in _URL.finditer(value)]
+    for word in command:
+        host = _HOST.search(word)
+        if host is not None and "://" not in word:
+            given = _PORT.search(word)
+            found.append(Place(host[1], int(given[1]) if given else _number(env.get("PGPORT"))))
+    host_option = _option(command, "-h", "--host")
+    port = _number(_option(command, "-p", "--port") or env.get("PGPORT"))
+    if host_option:
+        found.append(Place(host_option, port))
+    if not found and env.get("PGHOST"):
+        found.append(Place(env["PGHOST"], port))
+    return tuple(dict.fromkeys(p for p in found if not p.host.startswith("/") and 0 < p.port < 65536))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 5432
+
+
+def _option(command: Sequence[str], short: str, long: str) -> str:
+    for i, word in enumerate(command):
+        if word in (short, long) and i + 1 < len(command):
+            return command[i + 1]
+        if word.startswith(f"{long}="):
+            return word.partition("=")[2]
+        if word.startswith(short) and len(word) > 2 and not word.startswith("--"):
+            return word[2:]
+    return ""
+
+
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
