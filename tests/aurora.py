@@ -92,8 +92,14 @@ def aurora(folder: Path, monkeypatch: pytest.MonkeyPatch, members: Sequence[Memb
     """Light stages, changes of a moment, no rate cap to wait for, no picture older than now."""
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(rds, "FRESH", given.pop("fresh", 0.0))
-    monkeypatch.setattr(_awsapi, "BASE", 0.01)
+    fresh = given.pop("fresh", 0.0)
+    monkeypatch.setattr(rds, "FRESH", fresh)
+    monkeypatch.setattr(rds, "KNOWN", fresh and rds.KNOWN)
+    if "course" in given:  # a clock of the laboratory's own, and the pauses that users have
+        monkeypatch.setattr(_awsapi.RATE, "clock", given["course"])
+        monkeypatch.setattr(_awsapi.RATE, "_next", 0.0)
+    else:
+        monkeypatch.setattr(_awsapi, "BASE", 0.01)
     monkeypatch.setattr(_awsapi.RATE, "gap", given.pop("gap", 0.0))
     _awsapi.api.cache_clear()
     connect, clients = _awsapi._client, []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -18,6 +17,7 @@ from reroot.collect._awscalls import CALLS
 from reroot.errors import GateClosed, InputError, ProviderError, ReachError, RollbackFailed
 from reroot.lab import ca
 from reroot.lab.aurora._catalogue import NEXT, OLD
+from reroot.lab.aurora._clock import Simulated
 from reroot.lab.aurora.fleet import Member, clusters
 from reroot.lab.aurora.world import Version
 from reroot.ledger import open_ledger
@@ -297,15 +297,15 @@ def test_looks_are_tried_again_until_the_deadline_and_then_given_up(fleet):
     fleet.lab.faults.once["DescribeDBInstances"] = ["throttle", "error", "cut"]
     assert len(fleet.api().pages("DescribeDBInstances", "DBInstances")) == len(fleet.instances)
     fleet.lab.faults.throttle = 1.0
-    began = time.monotonic()
+    course = Simulated()
     with pytest.raises(Refused, match="Throttling"):
-        fleet.api(deadline=0.3).look("DescribeDBInstances")
-    assert time.monotonic() - began < 30
+        fleet.api(rate=Rate(10, course), deadline=60.0).look("DescribeDBInstances")
+    assert 55 < course.now() < 61
 
 
-def test_no_more_calls_are_made_than_the_rate_allows(fleet):
-    rate, api = Rate(50), None
-    api = fleet.api(rate=rate)
+def test_no_call_is_made_before_its_turn_whoever_makes_it(fleet):
+    rate = Rate(50)
+    api, began = fleet.api(rate=rate), rate.clock.now()
     threads = [threading.Thread(target=lambda: [api.look("DescribeCertificates") for _ in range(10)]) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -313,7 +313,7 @@ def test_no_more_calls_are_made_than_the_rate_allows(fleet):
         thread.join()
     moments = sorted(at for at, _, _, action in fleet.lab.world.calls if action == "DescribeCertificates")
     assert len(moments) == 30
-    assert moments[-1] - moments[0] >= 29 * rate.gap * 0.9
+    assert all(at - began >= number * rate.gap - 1e-6 for number, at in enumerate(moments))
 
 
 def test_a_call_that_no_policy_names_is_refused_by_the_client_itself(fleet):

@@ -139,18 +139,19 @@ def _unnamed(leaf: Certificate, host: str) -> str:
 
 def _serves(inventory: Inventory, server: DeclaredServer, step: Step, patience: float) -> tuple[Answer, str]:
     """Two handshakes in a row that show what is wanted, within *patience*; staging must not have changed anything at all."""
-    site = survey.site_of(inventory, server)
-    try:
-        found = survey.provider_of(server).discover(site)
-    except RerootError as error:
-        return Answer.UNSURE, error.message
-    following = survey.fingerprints(found.next)[:1]
+    site, provider = survey.site_of(inventory, server), survey.provider_of(server)
+    following: tuple[str, ...] = ()
+    if not provider.issues:
+        try:
+            following = survey.fingerprints(provider.discover(site).next)[:1]
+        except RerootError as error:
+            return Answer.UNSURE, error.message
 
     def is_wanted(chain: survey.Chain | None) -> bool:
         if not chain:
             return False
-        if found.issued_by is not None:
-            return leads_to(chain, found.issued_by if step.sees is Sees.NEXT else site.old_root)
+        if provider.issues:
+            return leads_to(chain, site.next_root if step.sees is Sees.NEXT else site.old_root)
         return (survey.fingerprints(chain)[:1] == following) is (step.sees is Sees.NEXT)
 
     until, agreed, last = time.monotonic() + patience, 0, survey.Served(None, "it was not probed")
@@ -159,7 +160,7 @@ def _serves(inventory: Inventory, server: DeclaredServer, step: Step, patience: 
         good = is_wanted(last.chain)
         agreed = agreed + 1 if good else 0
         if agreed == 2 and last.chain:
-            lost = _unnamed(last.chain[0], site.host) if found.issued_by is not None and step.sees is Sees.NEXT else ""
+            lost = _unnamed(last.chain[0], site.host) if provider.issues and step.sees is Sees.NEXT else ""
             return (Answer.FAILED, lost) if lost else (Answer.OK, f"serves {last.chain[0].fingerprint[:16]}")
         if not good and time.monotonic() > until:
             break

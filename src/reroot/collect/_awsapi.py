@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import Any
 
 from ..errors import InputError, ReachError
 from ._awscalls import CALLS
+from ._clock import WALL, Clock
 
 THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "SlowDown"}
@@ -64,20 +64,20 @@ class Login:
 
 
 class Rate:
-    """At most so many calls a second, over all threads."""
+    """At most so many calls a second by *clock*, over all threads."""
 
-    def __init__(self, per_second: float = 10.0) -> None:
-        self.gap = 1 / per_second
+    def __init__(self, per_second: float = 10.0, clock: Clock = WALL) -> None:
+        self.gap, self.clock = 1 / per_second, clock
         self._next = 0.0
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         with self._lock:
-            now = time.monotonic()
+            now = self.clock.now()
             mine = max(now, self._next)
             self._next = mine + self.gap
         if mine > now:
-            time.sleep(mine - now)
+            self.clock.wait(mine - now)
 
 
 RATE = Rate()
@@ -85,12 +85,16 @@ RATE = Rate()
 
 
 class Api:
-    """RDS in one region, as one login. Safe to share between threads."""
+    """RDS in one region, as one login. Safe to share between threads. Everything that waits for it waits by its rate's clock."""
 
     def __init__(self, login: Login, region: str, *, rate: Rate = RATE, deadline: float = 120.0) -> None:
         self.login, self.region, self._rate, self._deadline = login, region, rate, deadline
         self._lock = threading.Lock()
         self._client: Any = None
+
+    @property
+    def clock(self) -> Clock:
+        return self._rate.clock
 
     def look(self, operation: str, **given: object) -> Mapping[str, Any]:
         """One describe, tried again until the deadline as long as trying again may help."""
@@ -123,7 +127,7 @@ class Api:
         if operation not in CALLS:
             raise AssertionError(f"{operation} is in no policy")
         act = getattr(self._connected(), _method(operation))
-        until, tries = time.monotonic() + self._deadline, 0
+        until, tries = self.clock.now() + self._deadline, 0
         while True:
             self._rate.wait()
             try:
@@ -131,9 +135,9 @@ class Api:
                 return answer
             except (wrong.BotoCoreError, wrong.ClientError) as error:
                 pause = random.uniform(0, min(CAP, BASE * 2**tries))
-                if not again(error) or time.monotonic() + pause > until:
+                if not again(error) or self.clock.now() + pause > until:
                     raise self.refused(error, operation) from None
-                time.sleep(pause)
+                self.clock.wait(pause)
                 tries += 1
 
     def _connected(self) -> Any:

@@ -60,7 +60,8 @@ class Provider:
     ``cut_over(site)`` and ``roll_back(site)`` switch in one step. They return notes for the journal, and raise
     ``ProviderError`` with the server as it was, or ``RollbackFailed``. ``describe(site)`` says in advance what would be done.
     ``refused(site, since)``, where a provider has it, waits a while and names whom the server's own log shows to have refused
-    its certificate.
+    its certificate. A provider that ``issues`` makes the server's certificate itself: what is to be seen after an act is a chain to
+    one of the site's roots, and ``discover`` need not be asked for it.
     """
 
     title: str
@@ -70,3 +71,4 @@ class Provider:
     roll_back: Callable[[Site], Notes]
     describe: Callable[[Site], Notes]
     refused: Callable[[Site, datetime], Notes] | None = None
+    issues: bool = False

@@ -8,7 +8,6 @@ the rotation looks once more. The API's word ends the wait, a handshake confirms
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ class Wanted:
 
 def change(rds: Api, site: Site, wanted: Wanted) -> Notes:
     """Bring the instance to the wanted CA, unless it is there already."""
-    until = time.monotonic() + wanted.wait
+    until = rds.clock.now() + wanted.wait
     one = _settled(rds, wanted, until)
     if one.ca == wanted.ca and not one.ca_pending and shows(site, wanted.root):
         return (f"`{wanted.instance}` has `{wanted.ca}` already",)
@@ -107,13 +106,13 @@ def _ask(rds: Api, site: Site, wanted: Wanted, until: float, tries: int = TRIES)
         rds.change(operation, **given)
     except Unsure:
         if not _has_begun(rds, site, wanted):
-            if tries == 1 or time.monotonic() > until:
+            if tries == 1 or rds.clock.now() > until:
                 raise
             return _ask(rds, site, wanted, until, tries - 1)
         return f"`{operation}` got no answer, but was done"
     except Refused as refused:
-        if refused.code in BUSY and time.monotonic() < until:  # a describe that was out of date said that it is available
-            time.sleep(wanted.poll)
+        if refused.code in BUSY and rds.clock.now() < until:  # a describe that was out of date said that it is available
+            rds.clock.wait(wanted.poll)
             _settled(rds, wanted, until)
             return _ask(rds, site, wanted, until, tries)
         raise ProviderError(refused.message, where=site.name, hint=refused.hint, step=operation) from None
@@ -126,7 +125,7 @@ def _has_begun(rds: Api, site: Site, wanted: Wanted) -> bool:
     def sign(one: aws.Instance) -> bool:
         return wanted.ca in (one.ca, one.ca_pending) or one.status != "available" or shows(site, wanted.root)
 
-    return _until(rds, wanted, time.monotonic() + wanted.doubt, sign) is not None
+    return _until(rds, wanted, rds.clock.now() + wanted.doubt, sign) is not None
 
 
 def _settled(rds: Api, wanted: Wanted, until: float) -> aws.Instance:
@@ -148,10 +147,10 @@ def _await(rds: Api, site: Site, wanted: Wanted, until: float) -> Notes:
         said = one.ca == wanted.ca and not one.ca_pending and one.status == "available"
         shown = shows(site, wanted.root)
         if said != shown and half is None:
-            half = time.monotonic() + wanted.settle
+            half = rds.clock.now() + wanted.settle
         elif said == shown:
             half = None
-        return (said and shown) or (half is not None and time.monotonic() > half)
+        return (said and shown) or (half is not None and rds.clock.now() > half)
 
     if _until(rds, wanted, until, both) is None:
         raise Unsure(f"`{wanted.instance}` is not done after {wanted.wait:g} s")
@@ -171,8 +170,8 @@ def _until(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance
                 return one
         except ReachError as error:
             failed = error
-        if time.monotonic() > until:
+        if rds.clock.now() > until:
             if failed is not None:
                 raise failed
             return None
-        time.sleep(wanted.poll)
+        rds.clock.wait(wanted.poll)

@@ -8,7 +8,6 @@ before the cut-over and is not ours.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -33,12 +32,12 @@ def against(rds: Api, instance: str) -> Notes:
 
 def refused(rds: Api, instance: str, since: datetime, watch: float, poll: float, ours: str = "") -> Notes:
     """``10.0.0.9 refused the certificate: tlsv1 alert unknown ca`` for each address; as soon as there is one, else after *watch* s."""
-    until = time.monotonic() + watch
+    until = rds.clock.now() + watch
     while True:
         found = named(b"".join(_portions(rds, instance, since)), since, ours)
-        if found or time.monotonic() > until:
+        if found or rds.clock.now() > until:
             return found
-        time.sleep(poll)
+        rds.clock.wait(poll)
 
 
 def named(log: bytes, since: datetime, ours: str = "") -> Notes:

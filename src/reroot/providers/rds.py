@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +34,8 @@ from ._provider import Found, Notes, Provider, Site
 
 FRESH = 10.0
 """Seconds for which one picture of a region serves: five hundred servers are discovered by a handful of calls."""
+KNOWN = 300.0
+"""Seconds for which a region's CAs and engine versions are taken as they were: an instance is described afresh before its turn."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def discover(site: Site) -> Found:
 def stage(site: Site, when: datetime) -> Notes:
     """Ask everything that can be asked beforehand, with a describe of the instance's own."""
     options = _options(site)
-    region = picture(options.api)
+    region = picture(options.api, KNOWN)
     case = _case(site, options, _rdschange.look(options.api, options.instance), region, when)
     found = (*_rdsstage.against(case), *(_rdslogs.against(options.api, options.instance) if options.log else ()))
     if found:
@@ -142,6 +143,7 @@ PROVIDER = Provider(
     roll_back=roll_back,
     describe=describe,
     refused=refused,
+    issues=True,
 )
 
 
@@ -151,16 +153,16 @@ _pictures: dict[Api, tuple[float, aws.Region]] = {}
 _taking = threading.Lock()
 
 
-def picture(rds: Api) -> aws.Region:
-    """The region as it was at most ``FRESH`` seconds ago. ``ReachError`` where a part of it cannot be read."""
+def picture(rds: Api, age: float | None = None) -> aws.Region:
+    """The region as it was at most *age* (``FRESH``) seconds ago. ``ReachError`` where a part of it cannot be read."""
     with _taking:
         taken, region = _pictures.get(rds, (0.0, None))
-        if region is None or time.monotonic() - taken > FRESH:
+        if region is None or rds.clock.now() - taken > (FRESH if age is None else age):
             region = aws.survey(rds, {}, around=False)
             if region.unread:
                 where, why = region.unread[0]
                 raise ReachError(why, where=where, hint="`reroot emit iam` prints the rights that are needed")
-            _pictures[rds] = (time.monotonic(), region)
+            _pictures[rds] = (rds.clock.now(), region)
         return region
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +50,7 @@ _FILTERS: Mapping[str, Callable[[Instance], str]] = {
 
 def _seen(world: World, one: Instance) -> Values:
     """What a describe says, which may be what was true a while ago."""
-    before = time.monotonic() - world.faults.stale
+    before = world.course.now() - world.faults.stale
     if not world.faults.stale or one.id in world.faults.says_old:
         return instance_view(world, one)
     old = [view for at, view in one.said if at <= before]

@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import InputError
 from .. import postgres
 from . import _catalogue
+from ._clock import Course
 from ._faults import Faults
 from ._stages import Hall, LightStage, PostgresStage, Stage
 from ._views import instance_view
@@ -95,15 +96,17 @@ def stand_in(
     faults: Faults | None = None,
     old_ends: datetime | None = None,
     port: int = 0,
+    course: Course | None = None,
 ) -> Iterator[StandIn]:
     """The API and every instance, until the block ends.
 
     *light* stages take no login, and have loopback addresses of their own with *spread*; *old_ends* is the end of every old root.
+    *course* is the clock that everything happens by, the wall's where none is given.
     """
     _refuse_doubles(members)
     with ExitStack() as stack:
         hall = stack.enter_context(Hall(spread=spread)) if light else None
-        world = World(pace=pace, faults=faults)
+        world = World(pace=pace, faults=faults, course=course)
         stack.callback(world.close)
         for name in sorted({m.region for m in members} or {"us-east-1"}):
             world.regions[name] = _catalogue.region(name, old_ends=old_ends)

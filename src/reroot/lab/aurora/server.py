@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -113,7 +112,7 @@ class Api:
     def _befalls(self, action: str, key: str, region: str, service: str) -> str:
         faults = self.world.faults
         with self.world.lock:
-            self.world.calls.append((time.monotonic(), service, region, action))
+            self.world.calls.append((self.world.course.now(), service, region, action))
             befalls = faults.before(action)
         if key in faults.expired:
             raise Fault("ExpiredToken", "The security token included in the request is expired", 403)

@@ -1,22 +1,20 @@
 """
 What there is: regions, clusters and instances of the stand-in, and how a change of an instance runs its course.
 
-A change takes time: ``available`` → ``modifying`` → (``rebooting``) → ``available``, worked off by one thread. What an instance
-looked like before is kept for a while, for describes that are out of date.
+A change takes time: ``available`` → ``modifying`` → (``rebooting``) → ``available``. What an instance looked like before is kept
+for a while, for describes that are out of date.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ._catalogue import Authority, Region
+from ._clock import Course, Running
 from ._faults import Faults
 from ._stages import Stage
 from ._wire import fault
@@ -95,10 +93,11 @@ class Happening:
 
 
 class World:
-    """Everything, behind one lock. ``pace`` is how many seconds a change takes."""
+    """Everything, behind one lock. ``pace`` is how many seconds of its ``course`` a change takes."""
 
-    def __init__(self, *, pace: float = 0.2, faults: Faults | None = None) -> None:
+    def __init__(self, *, pace: float = 0.2, faults: Faults | None = None, course: Course | None = None) -> None:
         self.lock = threading.RLock()
+        self.course = course or Running()
         self.pace = pace
         self.faults = faults or Faults()
         self.regions: dict[str, Region] = {}
@@ -112,19 +111,9 @@ class World:
         self.events: list[Happening] = []
         self.calls: list[tuple[float, str, str, str]] = []
         self.new_stage: Callable[[tuple[bytes, bytes]], Stage] | None = None
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = itertools.count()
-        self._news = threading.Condition(self.lock)
-        self._over = False
-        self.mishaps: list[str] = []
-        self._worker = threading.Thread(target=self._work, daemon=True, name="rds-stand-in")
-        self._worker.start()
 
     def close(self) -> None:
-        with self._news:
-            self._over = True
-            self._news.notify_all()
-        self._worker.join()
+        self.course.close()
         for instance in self.instances.values():
             instance.stage.stop()
 
@@ -161,19 +150,20 @@ class World:
 
     def note(self, instance: Instance, view: Callable[[Instance], dict[str, Any]]) -> None:
         """Remember what *instance* looks like now, for describes that lag behind."""
-        instance.said.append((time.monotonic(), view(instance)))
+        instance.said.append((self.course.now(), view(instance)))
         del instance.said[:-50]
 
     def later(self, act: Callable[[], None], seconds: float | None = None) -> None:
         """Do *act* when its time has come."""
-        with self._news:
-            heapq.heappush(self._due, (time.monotonic() + (self.pace if seconds is None else seconds), next(self._number), act))
-            self._news.notify_all()
+        self.course.later(self.pace if seconds is None else seconds, act)
 
     def settled(self, timeout: float = 30.0) -> bool:
         """Wait until nothing is under way."""
-        with self._news:
-            return self._news.wait_for(lambda: not self._due, timeout)
+        return self.course.settled(timeout)
+
+    @property
+    def mishaps(self) -> list[str]:
+        return self.course.mishaps
 
     def show(self, instance: Instance, id: str, *, restart: bool) -> None:
         """Have the server behind *instance* show a fresh leaf of the CA *id*."""
@@ -186,23 +176,6 @@ class World:
 
     def authority_even_withdrawn(self, region: str, id: str) -> Authority:
         return self.region(region).authorities[id]
-
-    def _work(self) -> None:
-        while True:
-            with self._news:
-                while not self._over and (not self._due or self._due[0][0] > time.monotonic()):
-                    self._news.wait(None if not self._due else max(0.0, self._due[0][0] - time.monotonic()))
-                if self._over:
-                    return
-                due = self._due[0]
-            try:
-                due[2]()
-            except Exception as error:  # a server that did not come up must not end the stand-in; tests look here
-                self.mishaps.append(f"{type(error).__name__}: {error}")
-            with self._news:
-                self._due.remove(due)
-                heapq.heapify(self._due)
-                self._news.notify_all()
 
 
 def soon(seconds: float) -> datetime:
