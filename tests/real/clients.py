@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,7 +23,7 @@ from typing import Any
 
 from reroot.lab.postgres import clean_environment
 
-from . import spelling, spelling_pgadmin, spelling_rust
+from . import spelling, spelling_node, spelling_pgadmin, spelling_rust
 from .scenarios import HOSTS, Scenario
 from .spelling import Spelled, Target
 
@@ -30,6 +31,7 @@ HERE = Path(__file__).parent
 WORKERS = HERE / "workers"
 CACHE = HERE.parent.parent / ".cache" / "clients"
 PATIENCE = 40
+NODE_READS_ONCE = ("NODE_EXTRA_CA_CERTS",)
 
 Speller = Callable[[Scenario, Target], Spelled | None]
 
@@ -45,6 +47,8 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     properties: bool = False
     """What a case's ``runtime`` says of Java's own properties is given to a new process, since Java reads it only once."""
+    read_once: tuple[str, ...] = ()
+    """Environment variables that the runtime reads at its start: a case with others of them gets a new process."""
     home_by_passwd: bool = False
     """The driver takes the home folder from the password file (Go): the worker gets one of its own, and turns a link."""
 
@@ -149,7 +153,7 @@ def _python_313() -> list[Client | Missing]:
 def _older_python() -> list[Client | Missing]:
     """Versions of asyncpg and pg8000 whose rules differ, each in an environment of its own (`asyncpg-0.24`, say)."""
     rows: list[Client | Missing] = []
-    for folder in sorted(p for place in (CACHE, CACHE.parent / "drivers") if place.exists() for p in place.iterdir()):
+    for folder in sorted(CACHE.iterdir()) if CACHE.exists() else ():
         name, _, version = folder.name.partition("-")
         if name in ("asyncpg", "pg8000") and version and any(folder.glob(f"lib/python3*/site-packages/{name}")):
             command = (str(folder / "bin" / "python"), str(WORKERS / "python_clients.py"), name)
@@ -208,16 +212,17 @@ def _node() -> list[Client | Missing]:
     node = shutil.which("node")
     folder = CACHE / "node"
     for name, module, speller, everyday in (
-        ("node-postgres", "pg", spelling.node_postgres, True),
-        ("postgres-js", "postgres", spelling.postgres_js, False),
-        ("knex", "knex", spelling.knex, False),
-        ("sequelize", "sequelize", spelling.sequelize, False),
-        ("typeorm", "typeorm", spelling.typeorm, False),
+        ("node-postgres", "pg", spelling_node.node_postgres, True),
+        ("postgres-js", "postgres", spelling_node.postgres_js, False),
+        ("knex", "knex", spelling_node.knex, False),
+        ("sequelize", "sequelize", spelling_node.sequelize, False),
+        ("typeorm", "typeorm", spelling_node.typeorm, False),
     ):
         if node is None or not (folder / "node_modules" / module).exists():
             rows.append(Missing(name, "no Node" if node is None else f"no npm package {module}"))
         else:
-            rows.append(Client(name, (node, str(WORKERS / "node_clients.js"), name, str(folder)), speller, everyday))
+            command = (node, str(WORKERS / "node_clients.js"), name, str(folder))
+            rows.append(Client(name, command, speller, everyday, read_once=NODE_READS_ONCE))
     return rows
 
 
@@ -280,8 +285,8 @@ def _older_node() -> list[Client | Missing]:
     rows: list[Client | Missing] = []
     node = shutil.which("node")
     for worker, module, speller, versions in (
-        ("node-postgres", "pg", spelling.node_postgres, ("8.3.3", "8.4.2", "8.11.6", "8.16.3", "8.22.0")),
-        ("postgres-js", "postgres", spelling.postgres_js, ("3.2.4", "3.3.5", "3.4.0")),
+        ("node-postgres", "pg", spelling_node.node_postgres, ("8.3.3", "8.4.2", "8.11.6", "8.16.3", "8.22.0")),
+        ("postgres-js", "postgres", spelling_node.postgres_js, ("3.2.4", "3.3.5", "3.4.0")),
     ):
         for version in versions:
             folder = CACHE / "node-parsers" / f"{module}-{version}"
@@ -289,7 +294,7 @@ def _older_node() -> list[Client | Missing]:
                 rows.append(Missing(f"{worker}-{version}", "no Node, or not set up (`tools/clients.sh matrix`)"))
             else:
                 command = (node, str(WORKERS / "node_clients.js"), worker, str(folder))
-                rows.append(Client(f"{worker}-{version}", command, speller))
+                rows.append(Client(f"{worker}-{version}", command, speller, read_once=NODE_READS_ONCE))
     return rows
 
 
@@ -371,6 +376,7 @@ class Worker:
     def ask(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """``outcome`` (tls, plaintext, refused; hung when no answer came) and ``error``."""
         properties = {k: v for k, v in case["runtime"].items() if k.startswith("javax.")} if self.client.properties else {}
+        properties |= {k: v for k, v in case["env"].items() if k in self.client.read_once}
         if self._process is not None and properties != self._properties:
             self.close()
         if self._process is None:
@@ -394,7 +400,9 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        # With everything that it started: a server of a pooler's holds the pipes open otherwise.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
@@ -402,7 +410,9 @@ class Worker:
                     stream.close()
 
     def _start(self, properties: Mapping[str, str]) -> None:
-        own = {"JAVA_TOOL_OPTIONS": " ".join(f"-D{k}={v}" for k, v in properties.items())} if properties else {}
+        own = {k: v for k, v in properties.items() if k in self.client.read_once}
+        if java := " ".join(f"-D{k}={v}" for k, v in properties.items() if k not in own):
+            own["JAVA_TOOL_OPTIONS"] = java
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 in_namespace(self.client.command, self._files()),
@@ -411,6 +421,8 @@ class Worker:
                 stderr=log,
                 env=clean_environment({"TMPDIR": str(self._log.parent), **self.client.environment, **own}),
                 cwd="/",
+                start_new_session=True,
+                bufsize=0,
             )
         self._properties = dict(properties)
         self._buffer = b""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -421,6 +422,18 @@ class Material:
 
     def _crl_path(self, kind: str, chain: str) -> Path:
         return self._written(Path("crls") / chain / f"{kind}.pem", _CRLS[kind](self.chain(chain), self.authorities))
+
+    def crl_folder(self, kind: str, chain: str) -> Path:
+        """A folder as `openssl rehash` leaves it: each list by the hash of its issuer's name."""
+        folder = Path("crl-folders") / chain / kind
+        (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        end = b"-----END X509 CRL-----\n"
+        for block in self.crl_path(kind, chain).read_bytes().split(end)[:-1]:
+            ask = ["openssl", "crl", "-hash", "-noout"]
+            done = subprocess.run(ask, input=block + end, capture_output=True)
+            name = done.stdout.decode().strip() or "damaged"
+            self._written(folder / f"{name}.r0", block + end)
+        return self.folder / folder
 
     def _home(self, chain: str, store: str | None, crl: str | None) -> Path:
         """A client's home, with ``.postgresql/root.crt`` and ``root.crl`` where asked."""

@@ -13,8 +13,10 @@ asks the rules again about the same cases, in seconds, without any client. Both 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -35,6 +37,7 @@ def main() -> int:
     read.add_argument("--groups", type=int, default=60, help="how many groups of differences to print")
     read.add_argument("--list", action="store_true", help="which clients are here")
     given = read.parse_args()
+    faulthandler.register(signal.SIGUSR1)  # `kill -USR1` shows where it stands
 
     if given.again:
         return _compare(oracle.load(given.again), given.groups, given.again)

@@ -23,7 +23,7 @@ FORMS = ("settings", "uri", "keywords")
 EXTRAS = (
     "hostaddr", "hostaddr-only", "no-sni", "direct", "tls-1.2", "system", "system-file", "ssl=true", "context", "twice",
     "service", "blind-factory", "java-factory", "single-factory", "channel-binding", "socket",
-    "two-hosts", "crl-folder",
+    "two-hosts", "crl-folder", "crl-hashed", "gss-require", "gss-disable", "node-extra",
 )  # fmt: skip
 
 
@@ -101,6 +101,12 @@ def _tables() -> Iterator[Scenario]:
     for crl, mode in product(CRLS, MODES):
         yield Scenario(crl=crl, crl_at="home", mode=mode, store=None)
         yield Scenario(crl=crl, crl_at="home", mode=mode, store="right", store_at="home", accepts="host")
+    for crl, mode, chain in product(CRLS, verifying, ("new", "intermediate", "cross")):
+        yield Scenario(crl=crl, extra="crl-hashed", mode=mode, chain=chain, store="right")
+    for store, mode, chain in product(
+        ("right", "wrong", "new-old", "damaged-first", "empty", "missing"), (*verifying, "prefer"), ("new", "two")
+    ):
+        yield Scenario(store=store, mode=mode, chain=chain, extra="node-extra")
     # One thing more.
     for extra, mode, host, accepts in product(EXTRAS, MODES, ("db1.lab.test", "127.0.0.1"), ("hostssl", "host")):
         yield Scenario(extra=extra, mode=mode, host=host, accepts=accepts, store="right")

@@ -51,7 +51,7 @@ def case(speller: Callable[[Scenario, Target], Spelled | None], s: Scenario, tar
     return spelled | {"home": target.home(s), "server": served, "host": s.host, "at": NOW.isoformat()}
 
 
-def _query(pairs: Mapping[str, str] | list[tuple[str, str]]) -> str:
+def query_of(pairs: Mapping[str, str] | list[tuple[str, str]]) -> str:
     return urlencode(pairs, quote_via=quote, safe="/")
 
 
@@ -107,7 +107,12 @@ def libpq(s: Scenario, t: Target) -> Spelled | None:
         options["port"] = f"{t.port},{t.port}"
     elif s.extra == "crl-folder":
         options["sslcrldir"] = str(t.material.home(s.chain, None, None))
-    elif s.extra in ("context", "blind-factory", "java-factory", "single-factory"):
+    elif s.extra == "crl-hashed" and s.crl is not None and s.crl_at == "setting":
+        del options["sslcrl"]
+        options["sslcrldir"] = str(t.material.crl_folder(s.crl, s.chain))
+    elif s.extra in ("gss-require", "gss-disable"):
+        options["gssencmode"] = s.extra.removeprefix("gss-")
+    elif s.extra in ("crl-hashed", "node-extra", "context", "blind-factory", "java-factory", "single-factory"):
         return None
     pairs = doubled + list(options.items())
     if s.form == "uri" and s.extra != "two-hosts":
@@ -121,9 +126,9 @@ def _libpq_uri(pairs: list[tuple[str, str]]) -> str:
     options = dict(pairs)
     rest = [(k, v) for k, v in pairs if k not in ("host", "port", "user", "dbname")]
     if "user" not in options:
-        return f"postgresql://?{_query(rest)}"
+        return f"postgresql://?{query_of(rest)}"
     place = f"{options['user']}@{quote(options.get('host', ''), safe='')}:{options['port']}/{options['dbname']}"
-    return f"postgresql://{place}" + (f"?{_query(rest)}" if rest else "")
+    return f"postgresql://{place}" + (f"?{query_of(rest)}" if rest else "")
 
 
 def _keyword_value(value: str) -> str:
@@ -181,7 +186,7 @@ def pgjdbc(s: Scenario, t: Target) -> Spelled | None:
     more: Spelled = {"env": {}, "runtime": runtime} if runtime else {"env": {}}
     if s.form == "settings" and not doubled:
         return more | {"settings": {"host": s.host, "port": str(t.port), "database": t.database, **options}}
-    query = _query(doubled + list(options.items()))
+    query = query_of(doubled + list(options.items()))
     return more | {"dsn": f"jdbc:postgresql://{place}/{t.database}?{query}"}
 
 
@@ -221,7 +226,7 @@ def asyncpg(s: Scenario, t: Target) -> Spelled | None:
         if "sslmode" in query:
             options["ssl"] = query["sslmode"]
         return {"settings": options, "env": env}
-    dsn = f"postgresql://{t.user}@{s.host}:{t.port}/{t.database}" + (f"?{_query(query)}" if query else "")
+    dsn = f"postgresql://{t.user}@{s.host}:{t.port}/{t.database}" + (f"?{query_of(query)}" if query else "")
     return {"dsn": dsn, "env": env}
 
 
@@ -274,144 +279,12 @@ def psqlpy(s: Scenario, t: Target) -> Spelled | None:
     return {"settings": options, "env": {}}
 
 
-# ── Node ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def node_postgres(s: Scenario, t: Target) -> Spelled | None:
-    env: dict[str, str] = {}
-    if s.crl is not None and s.crl_at != "home":
-        return None
-    if s.extra not in (None, "ssl=true", "twice", "context", "direct"):
-        return None
-    if s.form == "settings" or s.extra == "context":
-        ssl = _node_ssl(s, t)
-        if ssl is _NO_WAY:
-            return None
-        options: dict[str, Any] = {"host": s.host, "port": t.port, "user": t.user, "database": t.database}
-        if ssl is not None:
-            options["ssl"] = ssl
-        if s.mode_at == "env":
-            options.pop("ssl", None)
-            env["PGSSLMODE"] = s.mode or "prefer"
-        return {"settings": options, "env": env}
-    pairs: list[tuple[str, str]] = []
-    if s.extra == "twice":
-        pairs.append(("sslmode", "disable"))
-    if s.extra == "ssl=true":
-        pairs.append(("ssl", "true"))
-    elif s.mode is not None and s.mode_at == "setting":
-        pairs.append(("sslmode", s.mode))
-    elif s.mode is not None:
-        env["PGSSLMODE"] = s.mode
-    _store_into(pairs, env, s, t)
-    if s.extra == "direct":
-        pairs.append(("sslnegotiation", "direct"))
-    if s.form == "keywords":  # the other way to read the same words
-        pairs.append(("uselibpqcompat", "true"))
-    query = f"?{_query(pairs)}" if pairs else ""
-    return {"dsn": f"postgresql://{t.user}@{s.host}:{t.port}/{t.database}{query}", "env": env}
-
-
-def _store_into(pairs: list[tuple[str, str]], env: dict[str, str], s: Scenario, t: Target) -> None:
+def store_into(pairs: list[tuple[str, str]], env: dict[str, str], s: Scenario, t: Target) -> None:
     store = t.store(s)
     if store is not None and s.store_at == "setting":
         pairs.append(("sslrootcert", store))
     elif store is not None and s.store_at == "env":
         env["PGSSLROOTCERT"] = store
-
-
-_NO_WAY: Any = object()
-
-
-def _node_ssl(s: Scenario, t: Target) -> Any:
-    """Node's ``ssl`` option; trust material is text, as ``fs.readFileSync`` gives it."""
-    if s.mode is None:
-        return None
-    if s.mode == "disable":
-        return False
-    if s.mode in ("allow", "prefer"):
-        return _NO_WAY
-    options: Spelled = {}
-    if s.store is not None and s.store_at == "setting":
-        content = t.material.store(s.store, s.chain) if s.store not in ("missing", "folder") else None
-        try:
-            content = t.material.store_path(s.store, s.chain).read_bytes() if content is not None else None
-            text = None if content is None else content.decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            return _NO_WAY
-        if text is None:
-            return _NO_WAY
-        options["ca"] = text
-    if s.mode == "require":
-        options["rejectUnauthorized"] = False
-    elif s.mode == "verify-full":
-        if not options:
-            return True
-    else:
-        return _NO_WAY  # a function of the program's own
-    return options
-
-
-def postgres_js(s: Scenario, t: Target) -> Spelled | None:
-    env: dict[str, str] = {}
-    if s.crl is not None and s.crl_at != "home":
-        return None
-    if s.store_at == "env" or s.mode_at == "env" or s.extra not in (None, "ssl=true", "system", "twice"):
-        return None
-    if s.form == "settings":
-        ssl = _node_ssl(s, t)
-        if s.mode in ("allow", "prefer"):
-            ssl = s.mode
-        if ssl is _NO_WAY:
-            return None
-        options: dict[str, Any] = {"host": s.host, "port": t.port, "user": t.user, "database": t.database}
-        return {"settings": options if ssl is None else options | {"ssl": ssl}, "env": env}
-    pairs: list[tuple[str, str]] = []
-    if s.extra == "twice":
-        pairs.append(("sslmode", "disable"))
-    if s.extra == "ssl=true":
-        pairs.append(("ssl", "true"))
-    elif s.mode is not None:
-        pairs.append(("sslmode", s.mode))
-    if s.extra == "system":
-        pairs.append(("sslrootcert", "system"))
-    elif s.store is not None and s.store_at == "setting":
-        pairs.append(("sslrootcert", t.store(s) or ""))
-    query = f"?{_query(pairs)}" if pairs else ""
-    return {"dsn": f"postgres://{t.user}@{s.host}:{t.port}/{t.database}{query}", "env": env}
-
-
-def object_mapper(option: Callable[[Any], Spelled]) -> Callable[[Scenario, Target], Spelled | None]:
-    """Knex, Sequelize and TypeORM hand settings to node-postgres; *option* says where each keeps its ``ssl``."""
-
-    def spell(s: Scenario, t: Target) -> Spelled | None:
-        spelled = node_postgres(s, t)
-        if spelled is None or "settings" not in spelled:
-            return spelled
-        settings = dict(spelled["settings"])
-        ssl = settings.pop("ssl", None)
-        return spelled | {"settings": settings | ({} if ssl is None else option(ssl))}
-
-    return spell
-
-
-knex = object_mapper(lambda ssl: {"ssl": ssl})
-_sequelize = object_mapper(lambda ssl: {"dialectOptions": {"ssl": ssl}})
-_typeorm = object_mapper(lambda ssl: {"ssl": ssl})
-
-
-def sequelize(s: Scenario, t: Target) -> Spelled | None:
-    spelled = _sequelize(s, t)
-    if spelled and "settings" in spelled:
-        spelled["settings"]["username"] = spelled["settings"].pop("user")
-    return spelled
-
-
-def typeorm(s: Scenario, t: Target) -> Spelled | None:
-    spelled = _typeorm(s, t)
-    if spelled and "settings" in spelled:
-        spelled["settings"]["username"] = spelled["settings"].pop("user")
-    return spelled
 
 
 # ── libpq under other languages ──────────────────────────────────────────────────────────────────
@@ -487,7 +360,7 @@ def go(s: Scenario, t: Target) -> Spelled | None:
         if s.extra == "system-file" and s.store:
             env["SSL_CERT_FILE"] = t.store(s) or ""
     else:
-        _store_into(pairs, env, s, t)
+        store_into(pairs, env, s, t)
     if s.extra == "direct":
         pairs.append(("sslnegotiation", "direct"))
     if s.extra == "twice":
@@ -495,7 +368,7 @@ def go(s: Scenario, t: Target) -> Spelled | None:
     if s.form == "keywords":
         place = [("host", s.host), ("port", str(t.port)), ("user", t.user), ("dbname", t.database)]
         return {"dsn": " ".join(f"{k}={_keyword_value(v)}" for k, v in (*place, *pairs)), "env": env}
-    query = f"?{_query(pairs)}" if pairs else ""
+    query = f"?{query_of(pairs)}" if pairs else ""
     return {"dsn": f"postgres://{t.user}@{s.host}:{t.port}/{t.database}{query}", "env": env}
 
 

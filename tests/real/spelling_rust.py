@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .scenarios import Scenario
-from .spelling import Spelled, Target, _query, _store_into
+from .spelling import Spelled, Target, query_of, store_into
 
 
 def sqlx(s: Scenario, t: Target) -> Spelled | None:
@@ -17,7 +17,7 @@ def sqlx(s: Scenario, t: Target) -> Spelled | None:
         env["PGSSLMODE"] = s.mode
     elif s.mode is not None:
         pairs.append(("ssl-mode" if s.form == "keywords" else "sslmode", s.mode))
-    _store_into(pairs, env, s, t)
+    store_into(pairs, env, s, t)
     return {"dsn": _url("postgres", pairs, s, t), "env": env}
 
 
@@ -40,5 +40,5 @@ def prisma(s: Scenario, t: Target) -> Spelled | None:
 
 
 def _url(scheme: str, pairs: list[tuple[str, str]], s: Scenario, t: Target) -> str:
-    query = f"?{_query(pairs)}" if pairs else ""
+    query = f"?{query_of(pairs)}" if pairs else ""
     return f"{scheme}://{t.user}@{s.host}:{t.port}/{t.database}{query}"

@@ -9,17 +9,16 @@ from .clients import CACHE, WORKERS, Client, Missing
 from .scenarios import Scenario
 from .spelling import Spelled, Target
 
-FOLDERS = (CACHE / "wrappers", CACHE.parent / "drivers" / "base")
+FOLDER = CACHE / "wrappers"
 
 
 def found() -> list[Client | Missing]:
-    folder = next((f for f in FOLDERS if f.exists()), None)
     rows: list[Client | Missing] = []
     for name, (module, speller) in SPELLERS.items():
-        if folder is None or not any(folder.glob(f"lib/python3*/site-packages/{module}")):
+        if not any(FOLDER.glob(f"lib/python3*/site-packages/{module}")):
             rows.append(Missing(name, f"no {module} in .cache/clients/wrappers"))
         else:
-            command = (str(folder / "bin" / "python"), str(WORKERS / "wrapper_clients.py"), name)
+            command = (str(FOLDER / "bin" / "python"), str(WORKERS / "wrapper_clients.py"), name)
             rows.append(Client(name, command, speller))
     return rows
 
