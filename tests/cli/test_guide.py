@@ -108,6 +108,20 @@ def born_old(fleet):
     fleet.client().create_db_instance_read_replica(DBInstanceIdentifier="replica", SourceDBInstanceIdentifier="older")
 
 
+def restored(fleet):
+    client = fleet.client()
+    client.create_db_snapshot(DBSnapshotIdentifier="nightly", DBInstanceIdentifier="older")
+    client.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="back", DBSnapshotIdentifier="nightly", CACertificateIdentifier=OLD
+    )
+
+
+def made_by_hand(fleet):
+    fleet.client().create_db_instance(
+        DBInstanceIdentifier="new", DBInstanceClass="x", Engine="postgres", EngineVersion="15.4", CACertificateIdentifier=OLD
+    )
+
+
 def waits(fleet):
     fleet.client().modify_db_instance(DBInstanceIdentifier="orders-1", CACertificateIdentifier="rds-ca-ecc384-g1")
 
@@ -153,7 +167,12 @@ def withdrawn(fleet):
 
 
 DRIFTS = {
-    "born on the accounts default, not on its sources CA": (born_old, {("old-default", REGION), ("other-ca", "replica")}),
+    "a replica that is born on the accounts default, not on its sources CA": (
+        born_old,
+        {("old-default", REGION), ("other-ca", "replica"), ("replica-apart", "replica")},
+    ),
+    "a restore that is born on another CA": (restored, {("other-ca", "back"), ("restored-apart", "back")}),
+    "a new instance that is born on another CA": (made_by_hand, {("other-ca", "new"), ("born-apart", "new")}),
     "a CA that waits for its window or the next restart": (waits, {("ca-waits", "orders-1")}),
     "other changes that a change at once would flush": (other_waits, {("others-wait", "older")}),
     "a half-rotated cluster": (half, {("mixed-cluster", "orders"), ("other-ca", "orders-2")}),

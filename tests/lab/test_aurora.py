@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from reroot.errors import InputError
 from reroot.lab.aurora._catalogue import IDS, NEXT, OLD
@@ -188,6 +188,35 @@ def test_a_replica_does_not_inherit_its_sources_authority_but_may_name_one(fleet
     assert (born["CACertificateIdentifier"], one(fleet)["CACertificateIdentifier"]) == (NEXT, OLD)
     named = create(DBInstanceIdentifier="replica-2", SourceDBInstanceIdentifier="a-1", CACertificateIdentifier=OLD)["DBInstance"]
     assert named["CACertificateIdentifier"] == OLD
+
+
+@pytest.mark.parametrize("how", ["snapshot", "point in time"])
+def test_a_restore_is_born_on_the_default_of_its_day_unless_it_names_another(fleet, how):
+    client = fleet.client()
+    client.create_db_snapshot(DBSnapshotIdentifier="nightly", DBInstanceIdentifier="a-1")
+    act, given = {
+        "snapshot": (client.restore_db_instance_from_db_snapshot, {"DBSnapshotIdentifier": "nightly"}),
+        "point in time": (client.restore_db_instance_to_point_in_time, {"SourceDBInstanceIdentifier": "a-1"}),
+    }[how]
+    word = "DBInstanceIdentifier" if how == "snapshot" else "TargetDBInstanceIdentifier"
+    assert act(**{word: "back-1"}, **given)["DBInstance"]["CACertificateIdentifier"] == NEXT
+    born = act(**{word: "back-2"}, **given, CACertificateIdentifier=OLD)["DBInstance"]
+    assert (born["CACertificateIdentifier"], born["Engine"], born["EngineVersion"]) == (OLD, "aurora-postgresql", "15.4")
+    said = client.describe_events(SourceType="db-instance", EventCategories=["creation"])["Events"]
+    assert [e["Message"].startswith("Restored from") for e in said] == [True, True]
+
+
+def test_a_restored_cluster_cannot_name_an_authority_and_its_instances_can(fleet):
+    client = fleet.client()
+    client.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="nightly", DBClusterIdentifier="a")
+    given = {"DBClusterIdentifier": "back", "SnapshotIdentifier": "nightly", "Engine": "aurora-postgresql"}
+    with pytest.raises(ParamValidationError, match="CACertificateIdentifier"):
+        client.restore_db_cluster_from_snapshot(**given, CACertificateIdentifier=OLD)
+    assert client.restore_db_cluster_from_snapshot(**given)["DBCluster"]["DBClusterMembers"] == []
+    create = {"DBInstanceClass": "x", "Engine": "aurora-postgresql", "DBClusterIdentifier": "back"}
+    client.create_db_instance(DBInstanceIdentifier="back-1", **create)
+    client.create_db_instance(DBInstanceIdentifier="back-2", CACertificateIdentifier=OLD, **create)
+    assert (fleet.serves()["back-1"], fleet.serves()["back-2"]) == (NEXT, OLD)
 
 
 def test_an_immediate_opt_in_cannot_be_undone_and_one_for_the_window_can(fleet):

@@ -277,6 +277,14 @@ def test_between_two_changes_of_one_instance_it_is_always_looked_at(fleet):
     assert all("DescribeDBInstances" in seen[a:b] for a, b in pairwise(changes))
 
 
+def test_what_a_liar_said_before_a_lost_answer_is_no_sign_that_it_was_done(fleet):
+    rds.cut_over(fleet.site("a-1"))
+    fleet.lab.faults.says_old.add("a-1")
+    fleet.lab.faults.once["ModifyDBInstance"] = ["error"]
+    rds.roll_back(fleet.site("a-1"))
+    assert (fleet.serves()["a-1"], fleet.made("ModifyDBInstance")) == (OLD, 3)
+
+
 def test_a_throttled_change_is_tried_again_since_it_was_not_made(fleet):
     fleet.lab.faults.once["ModifyDBInstance"] = ["throttle", "throttle"]
     rds.cut_over(fleet.site("a-1"))
@@ -434,7 +442,8 @@ def test_the_observers_policy_is_what_a_discovery_calls_and_nothing_else(fleet):
 
 def test_every_call_of_the_list_belongs_to_somebody_and_says_why():
     assert all(call.roles and call.why for call in CALLS.values())
-    assert {o for o, call in CALLS.items() if call.changes} == {"ModifyDBInstance", "ModifyDBCluster"}
+    assert {o for o, call in CALLS.items() if call.changes} == {"ModifyDBInstance", "ModifyDBCluster", "ModifyCertificates"}
+    assert allowed("defaults") == {"DescribeCertificates", "ModifyCertificates"}
     assert not {c for c in allowed("observer") if CALLS[c].changes}
 
 

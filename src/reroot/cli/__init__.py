@@ -31,6 +31,7 @@ ORDER = (
     "status",
     "drivers",
     "guide",
+    "default-ca",
     "emit",
     "lab",
     "demo",

@@ -14,7 +14,7 @@ from ._emitpatches import patches as _patches
 if TYPE_CHECKING:
     from ..collect._awscalls import Call
 
-SIDS = {"observer": "RerootObserver", "rotator": "RerootRotator"}
+SIDS = {"observer": "RerootObserver", "rotator": "RerootRotator", "defaults": "RerootDefaults"}
 
 
 @click.group(name="emit")
@@ -23,7 +23,7 @@ def COMMAND() -> None:
 
 
 @COMMAND.command("iam")
-@click.option("--role", type=click.Choice(("observer", "rotator")), default="observer", show_default=True, help="Whose.")
+@click.option("--role", type=click.Choice(tuple(SIDS)), default="observer", show_default=True, help="Whose.")
 @click.option("--tag", metavar="KEY=VALUE", help="For the rotator: change only instances that carry this tag.")
 @click.option("--account", metavar="ID", default="*", show_default=True, help="The account whose instances may be changed.")
 @click.option("--region", metavar="REGION", default="*", show_default=True, help="The region whose instances may be changed.")
@@ -31,7 +31,8 @@ def iam(role: str, tag: str | None, account: str, region: str) -> None:
     """The IAM policy for what reroot calls, and nothing else: made from the list that the client itself keeps to.
 
     observer: everything that only looks. rotator: what one wave needs, for a role that is assumed for that wave. IAM has no
-    condition for the CA of a change, and a change of an instance may be any change: so limit the rotator by tag.
+    condition for the CA of a change, and a change of an instance may be any change: so limit the rotator by tag. defaults: what
+    `reroot default-ca` needs; AWS limits it to no resource.
     """
     click.echo(json.dumps(policy(role, tag, account, region), indent=2))
 
@@ -43,9 +44,10 @@ def policy(role: str, tag: str | None = None, account: str = "*", region: str = 
 
     calls = of(Role(role))
     statements: list[Mapping[str, object]] = []
-    looks = [c.action for c in calls if not c.kind]
-    if looks:
-        statements.append({"Sid": f"{SIDS[role]}Everywhere", "Effect": "Allow", "Action": looks, "Resource": "*"})
+    for sid, changes in (("Everywhere", False), ("ChangeEverywhere", True)):
+        actions = [c.action for c in calls if not c.kind and c.changes is changes]
+        if actions:
+            statements.append({"Sid": f"{SIDS[role]}{sid}", "Effect": "Allow", "Action": actions, "Resource": "*"})
     kinds: dict[tuple[str, bool], list[Call]] = {}
     for call in calls:
         if call.kind:

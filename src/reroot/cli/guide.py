@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._aws import logins, profile_option, region_options, regions_of, role_option
 from ._output import Outputs, emit, output_options, write_whole
 
 if TYPE_CHECKING:
-    from ..collect._awsapi import Login
     from ..collect._awsdrift import Finding
     from ..collect._awsinventory import Wish, Written
     from ..collect.aws import Fleet
@@ -29,18 +29,9 @@ def COMMAND() -> None:
 
 
 @COMMAND.command("aurora")
-@click.option(
-    "--region",
-    "regions",
-    multiple=True,
-    metavar="REGION",
-    help="A region to look at; as often as you like. [default: your profile's]",
-)
-@click.option(
-    "--all-regions", is_flag=True, help="Every region; those that the account did not opt into make the answer incomplete."
-)
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="An AWS profile; as often as you like.")
-@click.option("--role", "roles", multiple=True, metavar="ARN", help="A role to assume, one for each account.")
+@region_options
+@profile_option
+@role_option
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only instances that carry this tag.")
 @click.option("--to", default=TO, show_default=True, metavar="CA", help="The CA id to go to.")
 @click.option(
@@ -91,10 +82,10 @@ def aurora(
     from ..collect._awsinventory import Wish
     from ..reports import Document
 
-    wanted = _regions(regions, all_regions)
+    wanted = regions_of(regions, all_regions)
     if not quiet:
         click.echo(f"reading {', '.join(wanted)}", err=True)
-    fleet = aws.discover(_logins(profiles, roles), wanted, tags=_pairs(tags))
+    fleet = aws.discover(logins(profiles, roles), wanted, tags=_pairs(tags))
     now = datetime.now(UTC)
     found = findings(fleet, to, now, scanned=_scanned(scanned))
     wish = Wish(to, canary=canary, address=address, known=_known(roots))
@@ -241,32 +232,6 @@ def _told(found: Sequence[Finding]) -> list[str]:
 
 
 # ── what was given ───────────────────────────────────────────────────────────────────────────────
-
-
-def _regions(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
-    from ..collect import _awsapi
-    from ..errors import InputError
-
-    try:
-        import boto3
-        import botocore.exceptions
-    except ImportError:
-        raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
-    if every:
-        return _awsapi.regions()
-    try:
-        found = given or tuple(filter(None, [boto3.Session().region_name]))
-    except botocore.exceptions.BotoCoreError as error:
-        raise InputError(str(error), hint="check `AWS_PROFILE`") from None
-    if not found:
-        raise InputError("no region is named", hint="`--region eu-west-1`, `--all-regions`, or set `AWS_DEFAULT_REGION`")
-    return found
-
-
-def _logins(profiles: tuple[str, ...], roles: tuple[str, ...]) -> list[Login]:
-    from ..collect._awsapi import Login
-
-    return [Login(profile, role) for profile in profiles or ("",) for role in roles or ("",)]
 
 
 def _pairs(tags: tuple[str, ...]) -> dict[str, str]:

@@ -18,6 +18,7 @@ RENEWED = "-g1"
 """CAs of the first generation and later, beneath which RDS renews servers' certificates by itself; beneath rds-ca-2019 it does not."""
 HALF_LIFE = timedelta(days=183)
 NEAR = timedelta(days=90)
+YOUNG = timedelta(days=30)
 RESTARTS: Mapping[bool | None, str] = {True: "without a restart", False: "with a restart", None: "perhaps with a restart"}
 LITERAL = "RR501"
 """The rule of `reroot scan` for a CA id that is written down in infrastructure code."""
@@ -49,6 +50,30 @@ def _on_another_ca(region: Region, to: str, now: datetime) -> Iterator[Finding]:
             version = region.version(one)
             restart = RESTARTS[version.restart_free]
             yield Finding("other-ca", _named(one), f"has `{one.ca}`; {one.engine} {one.version} changes {restart}")
+
+
+def _born_elsewhere(region: Region, to: str, now: datetime) -> Iterator[Finding]:
+    """Replicas and restores do not inherit a CA: who makes one must name it, or gets the default of that day."""
+    by_id = {i.id: i for i in region.instances}
+    for one in region.instances:
+        source = by_id.get(one.source.rpartition(":")[2]) if one.source else None
+        if source is not None and source.ca != one.ca:
+            text = f"a replica of `{source.id}`, which has `{source.ca}`, has `{one.ca}`: a promotion changes the root under its clients"
+            yield Finding("replica-apart", _named(one), text, NAMING.format(to))
+        elif one.ca != to and one.restored:
+            yield Finding("restored-apart", _named(one), f"was born on `{one.ca}`: {one.restored}", NAMING.format(to))
+        elif one.ca != to and one.created is not None and one.created > now - YOUNG and _is_later(one, region, to):
+            text = f"was born on `{one.ca}` at {one.created:%Y-%m-%d}, when older ones had `{to}` already or have it since"
+            yield Finding("born-apart", _named(one), text, NAMING.format(to))
+
+
+def _is_later(one: Instance, region: Region, to: str) -> bool:
+    """Whether an older instance has *to*: else a rotation has not begun, and there is nothing that it is apart from."""
+    assert one.created is not None
+    return any(i.ca == to and i.created is not None and i.created < one.created for i in region.instances)
+
+
+NAMING = "create and restore with `--ca-certificate-identifier {}`; a restored cluster's instances one by one"
 
 
 def _not_supported(region: Region, to: str, now: datetime) -> Iterator[Finding]:
@@ -89,9 +114,7 @@ def _default(region: Region, to: str, now: datetime) -> Iterator[Finding]:
         text = (
             f"new instances, replicas and restores are born on `{region.default}`; a restored cluster cannot be asked for another"
         )
-        yield Finding(
-            "old-default", region.name, text, f"aws rds modify-certificates --certificate-identifier {to} --region {region.name}"
-        )
+        yield Finding("old-default", region.name, text, f"reroot default-ca --to {to} --region {region.name}")
     for one in region.authorities:
         if one.override and one.override_until is not None and one.override_until < now + NEAR:
             yield Finding(
@@ -151,7 +174,7 @@ def _not_enforced(region: Region, to: str, now: datetime) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Look, ...] = (
-    _on_another_ca, _not_offered, _not_supported, _mixed_clusters, _waiting, _default, _by_aws_itself, _leaves, _way_back,
+    _on_another_ca, _born_elsewhere, _not_offered, _not_supported, _mixed_clusters, _waiting, _default, _by_aws_itself, _leaves, _way_back,
     _other_roots, _not_enforced,
 )  # fmt: skip
 

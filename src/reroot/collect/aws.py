@@ -19,6 +19,8 @@ from ._awsapi import Api, Login, api
 POSTGRES = ("postgres", "aurora-postgresql")
 MANAGED_ROTATION = "ca-certificate-rotation"
 FORCE = "rds.force_ssl"
+EVENTS = 14 * 24 * 60
+"""Minutes for which AWS keeps events, sent as it can: what is not there may have happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Instance:
 
     ``pending`` holds modifications that wait for the window, ``ca_pending`` the CA among them. ``multi_az`` is the member of a
     Multi-AZ DB cluster, which cannot be changed singly. ``maintenance`` are AWS's own pending actions with their dates.
+    ``source`` is what it is a replica of; ``restored`` what its event says of its origin, for the two weeks that there is one.
     """
 
     id: str
@@ -68,6 +71,8 @@ class Instance:
     maintenance: tuple[tuple[str, str], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
+    created: datetime | None = None
+    restored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,12 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
     if unread:  # without its instances there is nothing more to say of a region
         return Region(rds.region, rds.login, unread=tuple(unread))
     clusters = {c["DBClusterIdentifier"]: c for c in pages("DescribeDBClusters", "DBClusters")}
-    authorities, default = _authorities(rds, unread)
+    known: tuple[Authority, ...] = ()
+    default = ""
+    try:
+        known, default = authorities(rds)
+    except RerootError as error:
+        unread.append((f"{rds.region}: DescribeCertificates", error.message))
     chosen = [i for i in raw if tags.items() <= _tags(i).items()]
     versions = {}
     for engine, version in sorted({(i["Engine"], i["EngineVersion"]) for i in chosen}):
@@ -146,59 +156,51 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
             )
     forced: dict[str, str] = {}
     actions: dict[str, tuple[tuple[str, str], ...]] = {}
-    region = Region(rds.region, rds.login, authorities, default, versions=versions)
+    origins: dict[str, str] = {}
+    region = Region(rds.region, rds.login, known, default, versions=versions)
     if around:
         forced = _forced(chosen, clusters, pages)
         for one in pages("DescribePendingMaintenanceActions", "PendingMaintenanceActions"):
             details = one.get("PendingMaintenanceActionDetails", ())
             actions[one["ResourceIdentifier"]] = tuple((d.get("Action", ""), _date(d)) for d in details)
+        for one in pages(
+            "DescribeEvents", "Events", SourceType="db-instance", Duration=EVENTS, EventCategories=["creation", "restoration"]
+        ):
+            if str(one.get("Message", "")).lower().startswith("restored from"):
+                origins[one.get("SourceIdentifier", "")] = one["Message"]
         region = _around(region, pages)
-    instances = tuple(_instance(i, rds.region, clusters, forced, actions) for i in chosen)
+    instances = tuple(_instance(i, rds.region, clusters, forced, actions, origins) for i in chosen)
     return Region(
-        region.name, region.login, authorities, default, instances, versions,
+        region.name, region.login, known, default, instances, versions,
         region.proxies, region.global_clusters, region.deployments, tuple(unread),
     )  # fmt: skip
 
 
 def instance(raw: Mapping[str, Any], region: str) -> Instance:
     """One instance, as its own describe has it."""
-    return _instance(raw, region, {}, {}, {})
-
-
-def _authorities(rds: Api, unread: list[tuple[str, str]]) -> tuple[tuple[Authority, ...], str]:
-    found: list[Authority] = []
-    default, marker = "", ""
-    try:
-        while True:
-            page = rds.look("DescribeCertificates", **({"Marker": marker} if marker else {}))
-            default = str(page.get("DefaultCertificateForNewLaunches") or default)
-            found += [
-                Authority(
-                    c["CertificateIdentifier"],
-                    str(c.get("Thumbprint", "")).lower(),
-                    c["ValidTill"],
-                    bool(c.get("CustomerOverride")),
-                    c.get("CustomerOverrideValidTill"),
-                )
-                for c in page.get("Certificates", ())
-            ]
-            marker = str(page.get("Marker") or "")
-            if not marker:
-                break
-    except RerootError as error:
-        unread.append((f"{rds.region}: DescribeCertificates", error.message))
-    return tuple(found), default
+    return _instance(raw, region, {}, {}, {}, {})
 
 
 def authorities(rds: Api) -> tuple[tuple[Authority, ...], str]:
-    """The CA ids of a region and the default for new instances; raises where they cannot be read."""
-    unread: list[tuple[str, str]] = []
-    found = _authorities(rds, unread)
-    if unread:
-        from ..errors import ReachError
-
-        raise ReachError(unread[0][1], where=unread[0][0])
-    return found
+    """The CA ids of a region and the default for new instances. ``ReachError`` where they cannot be read."""
+    found: list[Authority] = []
+    default, marker = "", ""
+    while True:
+        page = rds.look("DescribeCertificates", **({"Marker": marker} if marker else {}))
+        default = str(page.get("DefaultCertificateForNewLaunches") or default)
+        found += [
+            Authority(
+                c["CertificateIdentifier"],
+                str(c.get("Thumbprint", "")).lower(),
+                c["ValidTill"],
+                bool(c.get("CustomerOverride")),
+                c.get("CustomerOverrideValidTill"),
+            )
+            for c in page.get("Certificates", ())
+        ]
+        marker = str(page.get("Marker") or "")
+        if not marker:
+            return tuple(found), default
 
 
 def _instance(
@@ -207,6 +209,7 @@ def _instance(
     clusters: Mapping[str, Mapping[str, Any]],
     forced: Mapping[str, str],
     actions: Mapping[str, tuple[tuple[str, str], ...]],
+    origins: Mapping[str, str],
 ) -> Instance:
     pending = raw.get("PendingModifiedValues", {})
     cluster = raw.get("DBClusterIdentifier", "")
@@ -235,6 +238,8 @@ def _instance(
         maintenance=actions.get(arn, ()),
         tags=_tags(raw),
         account=arn.split(":")[4] if arn.count(":") > 5 else "",
+        created=raw.get("InstanceCreateTime"),
+        restored=origins.get(raw["DBInstanceIdentifier"], ""),
     )
 
 

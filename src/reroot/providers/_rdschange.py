@@ -54,7 +54,7 @@ def change(rds: Api, site: Site, wanted: Wanted) -> Notes:
             where=site.name,
             hint="let them be applied first, or agree to it: `flush = true`",
         )
-    begun = _ask(rds, site, wanted, until)
+    begun = _ask(rds, site, wanted, one, until)
     return (f"{begun}: `{one.ca}` → `{wanted.ca}`", *_await(rds, site, wanted, until))
 
 
@@ -99,31 +99,35 @@ def shows(site: Site, root: Certificate) -> bool:
     return bool(answers) and all(a.chain and leads_to(tuple(map(Certificate, a.chain)), root) for a in answers)
 
 
-def _ask(rds: Api, site: Site, wanted: Wanted, until: float, tries: int = TRIES) -> str:
+def _ask(rds: Api, site: Site, wanted: Wanted, before: aws.Instance, until: float, tries: int = TRIES) -> str:
     """Ask for the change; again only after looks have shown, for as long as they may lag behind, that nothing came of it."""
     operation, given = request(wanted)
     try:
         rds.change(operation, **given)
     except Unsure:
-        if not _has_begun(rds, site, wanted):
+        if not _has_begun(rds, site, wanted, before):
             if tries == 1 or rds.clock.now() > until:
                 raise
-            return _ask(rds, site, wanted, until, tries - 1)
+            return _ask(rds, site, wanted, before, until, tries - 1)
         return f"`{operation}` got no answer, but was done"
     except Refused as refused:
         if refused.code in BUSY and rds.clock.now() < until:  # a describe that was out of date said that it is available
             rds.clock.wait(wanted.poll)
-            _settled(rds, wanted, until)
-            return _ask(rds, site, wanted, until, tries)
+            return _ask(rds, site, wanted, _settled(rds, wanted, until), until, tries)
         raise ProviderError(refused.message, where=site.name, hint=refused.hint, step=operation) from None
     return f"`{operation}` was taken"
 
 
-def _has_begun(rds: Api, site: Site, wanted: Wanted) -> bool:
-    """Looks for a sign of a change whose answer was lost, until no describe can be that much out of date."""
+def _has_begun(rds: Api, site: Site, wanted: Wanted, before: aws.Instance) -> bool:
+    """Looks for a sign of a change whose answer was lost, until no describe can be that much out of date.
+
+    What was said *before* the call is no sign of it: an API that was wrong then is wrong now.
+    """
+    said = (before.ca, before.ca_pending)
 
     def sign(one: aws.Instance) -> bool:
-        return wanted.ca in (one.ca, one.ca_pending) or one.status != "available" or shows(site, wanted.root)
+        is_news = (one.ca, one.ca_pending) != said and wanted.ca in (one.ca, one.ca_pending)
+        return is_news or one.status != "available" or shows(site, wanted.root)
 
     return _until(rds, wanted, rds.clock.now() + wanted.doubt, sign) is not None
 

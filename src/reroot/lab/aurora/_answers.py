@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ._views import arn, certificate_view, cluster_view, event_view, instance_view
+from ._views import arn, certificate_view, cluster_view, event_view, instance_view, snapshot_view
 from ._wire import Fault
 from .world import ACCOUNT, Instance, World
 
@@ -142,11 +142,17 @@ def describe_deployments(world: World, region: str, given: Given) -> Values:
 
 
 def describe_events(world: World, region: str, given: Given) -> Values:
+    if given.get("SourceIdentifier") and not given.get("SourceType"):
+        raise Fault("InvalidParameterCombination", "The parameter SourceType must be provided with SourceIdentifier.")
     since = datetime.now(UTC) - timedelta(minutes=given.get("Duration", 60))
+    kinds = given.get("EventCategories")
     found = [
-        event_view(e.source, e.region, e.message, e.at)
+        event_view(e)
         for e in world.events
-        if e.region == region and e.at >= since and given.get("SourceIdentifier") in (None, e.source)
+        if e.region == region
+        and e.at >= since
+        and given.get("SourceIdentifier") in (None, e.source)
+        and (not kinds or e.category in kinds)
     ]
     return _page(found, given, "Events")
 
@@ -181,6 +187,16 @@ def log_portion(world: World, region: str, given: Given) -> Values:
     }
 
 
+def describe_snapshots(world: World, region: str, given: Given) -> Values:
+    wanted = (given.get("DBSnapshotIdentifier"), given.get("DBInstanceIdentifier"))
+    found = [
+        snapshot_view(s)
+        for (where, _), s in world.snapshots.items()
+        if where == region and not s.cluster and wanted[0] in (None, s.id) and wanted[1] in (None, s.source)
+    ]
+    return _page(found, given, "DBSnapshots")
+
+
 def list_tags(world: World, region: str, given: Given) -> Values:
     one = world.instance(region, given["ResourceName"].rpartition(":")[2])
     return {"TagList": [{"Key": k, "Value": v} for k, v in one.tags.items()]}
@@ -213,6 +229,7 @@ LOOKS: Mapping[str, Look] = {
     "DescribeEvents": describe_events,
     "DescribeDBLogFiles": describe_log_files,
     "DownloadDBLogFilePortion": log_portion,
+    "DescribeDBSnapshots": describe_snapshots,
     "ListTagsForResource": list_tags,
     "GetCallerIdentity": caller,
 }

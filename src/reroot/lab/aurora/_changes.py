@@ -3,7 +3,7 @@ The calls that change, with the traps of the real ones.
 
 ``ApplyImmediately`` applies whatever else is pending too. A change without it waits for the window. Without a restart, where
 one is needed or was declined, the certificate waits for the next restart, planned or not. A new instance is born on the
-account's default, not on its sibling's CA.
+account's default, not on its sibling's CA (``_births``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ._answers import Given, Values
+from ._births import BIRTHS
 from ._views import certificate_view, cluster_view, instance_view
 from ._wire import Fault, fault
 from .world import Instance, World, soon
@@ -165,51 +166,6 @@ def modify_certificates(world: World, region: str, given: Given) -> Values:
     return {"Certificate": certificate_view(here, one)}
 
 
-def create_instance(world: World, region: str, given: Given) -> Values:
-    """Born on the CA that was asked for, else on the account's default."""
-    id = given["DBInstanceIdentifier"]
-    if (region, id) in world.instances:
-        raise fault("DBInstanceAlreadyExistsFault", "DB instance already exists")
-    source = given.get("SourceDBInstanceIdentifier", "")
-    like = world.instance(region, source) if source else None
-    ca = given.get(CA) or world.region(region).born
-    cluster = given.get("DBClusterIdentifier", "")
-    names = [f"{id}.lab.{region}.rds.lab.test"]
-    if cluster:
-        names += [world.cluster(region, cluster).host(), world.cluster(region, cluster).host(reader=True)]
-    chain, key, ends = world.authority(region, ca).serve(tuple(names))
-    assert world.new_stage is not None
-    one = Instance(
-        id,
-        region,
-        world.new_stage((chain, key)),
-        ca,
-        ca,
-        ends,
-        tuple(names),
-        engine=like.engine if like else given.get("Engine", "aurora-postgresql"),
-        version=like.version if like else given.get("EngineVersion", "15.4"),
-        cluster=cluster,
-        source=source,
-    )
-    world.instances[region, id] = one
-    if cluster:
-        world.cluster(region, cluster).members.append(id)
-    world.happened(id, region, "DB instance created")
-    world.note(one, lambda i: instance_view(world, i))
-    return {"DBInstance": instance_view(world, one)}
-
-
-def delete_instance(world: World, region: str, given: Given) -> Values:
-    one = world.instance(region, given["DBInstanceIdentifier"])
-    shown = instance_view(world, one)
-    del world.instances[region, one.id]
-    if one.cluster:
-        world.cluster(region, one.cluster).members.remove(one.id)
-    one.stage.stop()
-    return {"DBInstance": shown | {"DBInstanceStatus": "deleting"}}
-
-
 def apply_maintenance(world: World, region: str, given: Given) -> Values:
     """``immediate`` cannot be taken back; ``next-maintenance`` can, by ``undo-opt-in``."""
     resource, how = given["ResourceIdentifier"], given["OptInType"]
@@ -242,8 +198,6 @@ CHANGES: Mapping[str, Change] = {
     "RebootDBInstance": reboot,
     "FailoverDBCluster": fail_over,
     "ModifyCertificates": modify_certificates,
-    "CreateDBInstance": create_instance,
-    "CreateDBInstanceReadReplica": create_instance,
-    "DeleteDBInstance": delete_instance,
     "ApplyPendingMaintenanceAction": apply_maintenance,
+    **BIRTHS,
 }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from ._catalogue import Authority, Region
-from .world import ACCOUNT, Cluster, Instance, World
+from .world import ACCOUNT, Cluster, Happening, Instance, Snapshot, World
 
 
 def arn(region: str, kind: str, id: str) -> str:
@@ -89,12 +88,36 @@ def certificate_view(region: Region, one: Authority) -> dict[str, Any]:
     return shown
 
 
-def event_view(source: str, region: str, message: str, at: datetime) -> dict[str, Any]:
+def event_view(one: Happening) -> dict[str, Any]:
     return {
-        "SourceIdentifier": source,
+        "SourceIdentifier": one.source,
         "SourceType": "db-instance",
-        "Message": message,
-        "EventCategories": ["configuration change"],
-        "Date": at,
-        "SourceArn": arn(region, "db", source),
+        "Message": one.message,
+        "EventCategories": [one.category],
+        "Date": one.at,
+        "SourceArn": arn(one.region, "db", one.source),
+    }
+
+
+def snapshot_view(one: Snapshot) -> dict[str, Any]:
+    return {
+        "DBSnapshotIdentifier": one.id,
+        "DBInstanceIdentifier": one.source,
+        "Engine": one.engine,
+        "EngineVersion": one.version,
+        "Status": "available",
+        "SnapshotType": "manual",
+        "DBSnapshotArn": arn(one.region, "snapshot", one.id),
+    }
+
+
+def cluster_snapshot_view(one: Snapshot) -> dict[str, Any]:
+    return {
+        "DBClusterSnapshotIdentifier": one.id,
+        "DBClusterIdentifier": one.source,
+        "Engine": one.engine,
+        "EngineVersion": one.version,
+        "Status": "available",
+        "SnapshotType": "manual",
+        "DBClusterSnapshotArn": arn(one.region, "cluster-snapshot", one.id),
     }

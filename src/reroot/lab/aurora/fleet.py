@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ RDS_SETTINGS = {"max_connections": "60", "log_line_prefix": "%t:%r:%u@%d:[%p]:"}
 ACCESS = "local all all trust\nhost all all 127.0.0.0/8 trust\n"
 MOST_SERVERS = 24
 """More instances than this get light stages: a real PostgreSQL takes some 19 MB."""
+AGE = timedelta(days=500)
+"""How long ago the instances of a fleet were created that is stood up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _populate(world: World, members: Sequence[Member], stack: ExitStack, *, ligh
             names += [known.host(), known.host(reader=True)]
         chain, key, ends = world.authority(one.region, one.ca).serve(tuple(names))
         made.append((one, tuple(names), ends, (chain, key)))
+    born = datetime.now(UTC).replace(microsecond=0) - AGE
     stages: list[Stage] = []
     if light:
         assert world.new_stage is not None
@@ -149,7 +152,7 @@ def _populate(world: World, members: Sequence[Member], stack: ExitStack, *, ligh
         instance = Instance(
             one.id, one.region, stage, one.ca, one.ca, ends, where,
             engine=one.engine, version=one.version, cluster=one.cluster, is_writer=one.is_writer,
-            window=one.window, group=one.group, tags=one.tags,
+            window=one.window, group=one.group, tags=one.tags, created=born,
         )  # fmt: skip
         world.instances[one.region, one.id] = instance
         world.note(instance, lambda i: instance_view(world, i))

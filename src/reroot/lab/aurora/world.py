@@ -90,6 +90,19 @@ class Happening:
     region: str
     message: str
     at: datetime
+    category: str = "configuration change"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Of an instance, or with ``cluster`` of a cluster. It remembers no CA."""
+
+    id: str
+    region: str
+    source: str
+    engine: str
+    version: str
+    cluster: bool = False
 
 
 class World:
@@ -105,6 +118,7 @@ class World:
         self.clusters: dict[tuple[str, str], Cluster] = {}
         self.versions: dict[tuple[str, str], Version] = {}
         self.parameters: dict[tuple[str, str], dict[str, str]] = {}
+        self.snapshots: dict[tuple[str, str], Snapshot] = {}
         self.proxies: list[tuple[str, str, str]] = []
         self.deployments: list[tuple[str, str, str]] = []
         self.maintenance: dict[tuple[str, str], dict[str, Any]] = {}
@@ -145,8 +159,8 @@ class World:
 
     # -- what happens
 
-    def happened(self, source: str, region: str, message: str) -> None:
-        self.events.append(Happening(source, region, message, datetime.now(UTC).replace(microsecond=0)))
+    def happened(self, source: str, region: str, message: str, category: str = "configuration change") -> None:
+        self.events.append(Happening(source, region, message, datetime.now(UTC).replace(microsecond=0), category))
 
     def note(self, instance: Instance, view: Callable[[Instance], dict[str, Any]]) -> None:
         """Remember what *instance* looks like now, for describes that lag behind."""

@@ -1,0 +1,63 @@
+"""Which accounts and regions of AWS a command looks at: the options, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..collect._awsapi import Login
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+profile_option = click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", help="An AWS profile; as often as you like."
+)
+role_option = click.option("--role", "roles", multiple=True, metavar="ARN", help="A role to assume, one for each account.")
+
+
+def region_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--all-regions",
+            is_flag=True,
+            help="Every region; those that the account did not opt into make the answer incomplete.",
+        ),
+        click.option(
+            "--region",
+            "regions",
+            multiple=True,
+            metavar="REGION",
+            help="A region to look at; as often as you like. [default: your profile's]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def regions_of(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    from ..collect import _awsapi
+    from ..errors import InputError
+
+    try:
+        import boto3
+        import botocore.exceptions
+    except ImportError:
+        raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
+    if every:
+        return _awsapi.regions()
+    try:
+        found = tuple(dict.fromkeys(given)) or tuple(filter(None, [boto3.Session().region_name]))
+    except botocore.exceptions.BotoCoreError as error:
+        raise InputError(str(error), hint="check `AWS_PROFILE`") from None
+    if not found:
+        raise InputError("no region is named", hint="`--region eu-west-1`, `--all-regions`, or set `AWS_DEFAULT_REGION`")
+    return found
+
+
+def logins(profiles: tuple[str, ...], roles: tuple[str, ...]) -> list[Login]:
+    from ..collect._awsapi import Login
+
+    return [Login(profile, role) for profile in profiles or ("",) for role in roles or ("",)]
