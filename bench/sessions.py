@@ -43,7 +43,8 @@ def measure(look, pid: int, looks: int) -> tuple[float, float, float]:
 def main() -> None:
     import psycopg
 
-    from reroot.collect._backend import Backend, Source
+    from reroot.collect._backend import Backend
+    from reroot.collect._source import Source
     from reroot.lab import ca, postgres
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import psycopg
@@ -15,9 +16,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reroot.cli import observe as command
+from reroot.cli._watching import sources_of
 from reroot.errors import InputError
 from reroot.lab import ca
 from reroot.lab.postgres import Postgres, clean_environment
+from reroot.ledger import open_ledger
+from reroot.model import Accepts
 
 ROOT = ca.root("watch root")
 LEAF = ca.leaf(ROOT, "127.0.0.1")
@@ -90,8 +94,114 @@ def test_an_interrupted_watch_shows_what_it_has_seen(server):
 
 
 def test_two_databases_of_one_server_are_told_apart():
-    first, second = command.named(["host=db dbname=a", "host=db dbname=b", "host=db dbname=a"])
+    first, second = sources_of(["host=db dbname=a", "host=db dbname=b", "host=db dbname=a"], None, None, None)
     assert (first.name, second.name) == ("db:5432", "db:5432 #2")
+
+
+# ── what is kept ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def inventory(server: Postgres, tmp_path: Path) -> Path:
+    for name in ("old", "next"):
+        (tmp_path / f"{name}.pem").write_bytes(ca.bundle(ca.root(f"{name} root")))
+    (tmp_path / "reroot.toml").write_text(
+        '[rotation]\nname = "r"\nold_root = "old.pem"\nnext_root = "next.pem"\n'
+        f'[[server]]\nname = "db1"\nhost = "db1.example"\naddress = "127.0.0.1"\nport = {server.port}\n'
+    )
+    return tmp_path / "reroot.toml"
+
+
+def kept(inventory: Path, kind: str) -> list[dict[str, object]]:
+    with open_ledger(inventory.parent / "reroot.sqlite") as ledger:
+        return [dict(e.facts) for e in ledger.evidence("r", kind)]
+
+
+def test_what_was_seen_is_kept_under_the_name_of_the_inventory_by_the_hour(server, inventory):
+    with psycopg.connect(dsn(server, "orders", "application_name=shop")):
+        result = run(dsn(server), "--keep", "-i", str(inventory), "--json")
+    assert result.exit_code == 0
+    assert list(json.loads(result.stdout)["servers"]) == ["db1"]
+    (shop,) = (s for s in kept(inventory, "session") if s["application"] == "shop")
+    assert (shop["server"], shop["encryption"], shop["sessions"]) == ("db1", "tls", 1)
+    assert shop["hour"] == str(shop["last_seen"])[:13]
+    (window,) = kept(inventory, "window")
+    assert (window["server"], window["looks"], window["first"]) == ("db1", 1, window["last"])
+
+
+def test_a_service_saves_while_it_runs_and_when_it_is_stopped_and_the_next_one_goes_on_from_there(server, inventory):
+    words = [sys.executable, "-c", "from reroot.cli import main; main()", "observe", dsn(server), "--serve", "--every", "0.1"]
+    words += ["--save-every", "1", "-i", str(inventory)]
+    with psycopg.connect(dsn(server, "orders", "application_name=long-lived")):
+        for run_number in (1, 2):
+            if run_number == 2:
+                words[words.index("--save-every") + 1] = "1h"
+            service = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
+            try:
+                said = [service.stderr.readline()]
+                if run_number == 1:
+                    while "saved: " not in said[-1]:
+                        said.append(service.stderr.readline())
+                        assert service.poll() is None, said
+                    assert "identities" in said[-1]
+                else:
+                    watched = "select 1 from pg_stat_activity where application_name = 'reroot observe' and state = 'idle'"
+                    with psycopg.connect(dsn(server), autocommit=True) as admin:
+                        while not admin.execute(watched).fetchall():
+                            assert service.poll() is None
+                os.kill(service.pid, signal.SIGTERM)
+                out, err = service.communicate(timeout=60)
+            finally:
+                service.kill()
+            assert (service.returncode, out) == (0, ""), err
+            assert "stopping" in err
+    rows = [s for s in kept(inventory, "session") if s["application"] == "long-lived"]
+    assert sum(int(str(s["sessions"])) for s in rows) == 1
+    assert all(w["server"] == "db1" for w in kept(inventory, "window"))
+
+
+def test_a_service_tells_who_is_lost_and_who_is_back_and_keeps_what_a_lost_ledger_would_not_take(tmp_path):
+    with Postgres((ca.bundle(LEAF, ROOT), LEAF.key_pem), RULES) as server, Postgres(accepts=Accepts.NO_TLS) as team:
+        for name in ("old", "next"):
+            (tmp_path / f"{name}.pem").write_bytes(ca.bundle(ca.root(f"{name} root")))
+        ledger = f"postgresql://postgres@127.0.0.1:{team.port}/postgres"
+        (tmp_path / "reroot.toml").write_text(
+            f'[rotation]\nname = "r"\nold_root = "old.pem"\nnext_root = "next.pem"\nledger = "{ledger}"\n'
+            f'[[server]]\nname = "db1"\nhost = "127.0.0.1"\nport = {server.port}\n'
+        )
+        words = [sys.executable, "-c", "from reroot.cli import main; main()", "observe", dsn(server), "--serve", "--every", "0.1"]
+        words += ["--save-every", "1", "-i", str(tmp_path / "reroot.toml")]
+        with psycopg.connect(dsn(server, more="application_name=before")):
+            service = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
+
+            def hear(words: str) -> str:
+                line = service.stderr.readline()
+                while words not in line:
+                    assert line, f"it ended before it said {words!r}"
+                    line = service.stderr.readline()
+                return line
+
+            try:
+                hear("saved: ")
+                port = team.port
+                team._end("keep")
+                hear("not saved, and tried again")
+                server.restart()
+                hear("db1: ")
+                hear("db1: answers again")
+                team.port = port
+                team.start()
+                hear("saved: ")
+                os.kill(service.pid, signal.SIGINT)
+                _, err = service.communicate(timeout=60)
+            finally:
+                service.kill()
+        assert service.returncode == 0, err
+        with open_ledger(ledger) as book:
+            windows, sessions = book.evidence("r", "window"), book.evidence("r", "session")
+        assert len({str(w.facts["started"]) for w in windows}) == 2
+        assert sum(int(str(s.facts["sessions"])) for s in sessions if s.facts["application"] == "before") == 1
+        assert sum(1 for w in windows if w.facts["looks"]) == len(windows)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +223,12 @@ def test_what_is_no_time_is_refused(text):
         pytest.param([], "no server to watch", id="nobody"),
         pytest.param(["host=db", "--every", "0.01"], "too short", id="too-often"),
         pytest.param(["host=db nonsense"], "libpq cannot read", id="not-a-dsn"),
+        pytest.param(["host=db", "--serve", "--for", "5m"], "until it is stopped", id="serve-and-for"),
+        pytest.param(["host=db", "--serve", "--save-every", "0.5s"], "too short", id="saves-too-often"),
+        pytest.param(["host=db", "--region", "eu-west-1"], "tokens of IAM", id="region-without-iam"),
+        pytest.param(["host=db user=u", "--iam"], "does not tell its region", id="no-region"),
+        pytest.param(["host=db", "--keep", "-i", "/nowhere/reroot.toml"], "there is no", id="no-inventory"),
+        pytest.param(["--from", "/nowhere/list"], "cannot read it", id="no-list"),
     ],
 )
 def test_what_cannot_be_used_is_an_error(words, says):

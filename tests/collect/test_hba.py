@@ -5,7 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from reroot.collect._backend import Backend, Source
+from reroot.collect._backend import Backend
+from reroot.collect._source import Source
 from reroot.collect._enforcement import enforcement, learn_patterns
 from reroot.collect._fold import Identity
 from reroot.collect._hba import Login, Rule, accepts, decide

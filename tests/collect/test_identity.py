@@ -145,3 +145,12 @@ def test_the_command_shows_strangers_and_the_unseen_and_no_secret(fleet):
     assert "? unknown  not seen on `db1`" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("1 of 2 clients seen, 1 strangers, 1 not seen; next: ")
     assert "hunter2" not in result.stdout
+
+
+def test_a_session_that_two_sources_tell_of_counts_once_and_a_window_tells_that_somebody_looked():
+    pieces = [evidence("orders"), evidence("orders", source="pg_stat_activity")]
+    assert [s.sessions for s in seen_in(pieces)] == [2]
+    facts = {"server": "db2", "first": "2026-11-23T08:00:00+00:00", "last": "2026-11-23T11:00:00+00:00"}
+    watched = Evidence("window", "db2", "pg_stat_activity", NOW, Strength.OBSERVED, facts)
+    found = cover(seen_in(pieces), [ORDERS], windows_in([*pieces, watched]))
+    assert found.why_unseen("db2").startswith("not seen on `db2` between 2026-11-23T08:00 and 2026-11-23T11:00")

@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 
 from reroot.collect._backend import Backend
 from reroot.collect._enforcement import enforcement
-from reroot.collect._outgoing import outgoing
+from reroot.collect._outgoing import elsewhere, outgoing
+from reroot.collect._source import Source
 from reroot.collect.sessions import (
+    Counted,
     Enforcement,
     Folded,
+    Hourly,
     How,
     Identity,
     Missed,
     Sample,
     Session,
-    Source,
+    counted_in,
     observe,
     to_evidence,
 )
@@ -158,10 +161,10 @@ def test_our_own_session_reads_only_and_survives_a_look_that_takes_too_long(serv
 
 def test_a_server_is_looked_at_again_and_again_and_the_source_ends(server, clients):
     connect(clients, server, application_name="again")
-    seen = list(observe([Source(at(server, user="watcher"))], every=0.1, lasting=0.35))
-    assert isinstance(seen[0], Enforcement)
-    samples = [s for s in seen if isinstance(s, Sample)]
-    assert 2 <= len(samples) <= 4
+    looks = observe([Source(at(server, user="watcher"))], every=0.1, lasting=60)
+    assert isinstance(next(looks), Enforcement)
+    samples = [next(s for s in looks if isinstance(s, Sample)) for _ in range(3)]
+    looks.close()
     folded = Folded(samples)
     (who,) = (w for w in folded.identities if w.application == "again")
     (tally,) = folded.ways(who).values()
@@ -218,6 +221,32 @@ def test_a_source_is_shown_without_its_password():
     assert source.without_password("bad\n hunter2") == "bad ***"
 
 
+def test_sessions_that_were_counted_are_not_counted_again_when_only_we_were_cut_off(server, clients):
+    for _ in range(3):
+        connect(clients, server, application_name="pool")
+    with psycopg.connect(at(server), autocommit=True) as admin:
+        looks = observe([Source(at(server, user="watcher"))], every=0.1, lasting=60)
+        samples = [next(s for s in looks if isinstance(s, Sample))]
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'watcher'")
+        assert isinstance(next(s for s in looks if isinstance(s, Missed)), Missed)
+        connect(clients, server, application_name="pool")
+        samples.append(next(s for s in looks if isinstance(s, Sample)))
+        looks.close()
+    folded = Folded(samples)
+    (tally,) = (t for (who, _), t in folded.tallies.items() if who.application == "pool")
+    assert (tally.sessions, tally.most) == (4, 4)
+
+
+@pytest.mark.parametrize(("earlier", "begun"), [(timedelta(), 0), (timedelta(days=1), 1)], ids=["the same", "restarted"])
+def test_a_watch_that_goes_on_from_the_ledger_counts_only_what_is_new(server, clients, earlier, begun):
+    connect(clients, server, application_name="old")
+    (counted,) = counted_in(to_evidence(Folded([watching(server, clients).sample()]), {})).values()
+    later = Counted(counted.started - earlier, counted.last + timedelta(hours=1))
+    backend = Backend(Source(at(server, user="watcher")), later)
+    clients.callback(backend.close)
+    assert ways(backend.sample())["postgres", "postgres", "old", "127.0.0.1"] == ("tls", 1, begun)
+
+
 # ── whether TLS is insisted on ───────────────────────────────────────────────────────────────────
 
 
@@ -268,6 +297,68 @@ def test_a_subscription_and_a_foreign_server_are_told_without_their_secrets(serv
     assert "hunter" not in repr(found)
 
 
+def test_foreign_servers_and_mappings_of_other_databases_are_told_too(server, clients):
+    with psycopg.connect(at(server, dbname="app"), autocommit=True) as admin:
+        admin.execute("create foreign data wrapper postgres_fdw")
+        admin.execute("create server billing foreign data wrapper postgres_fdw options (host 'db3', sslmode 'prefer')")
+        admin.execute("create user mapping for watcher server billing options (user 'reader', password 'hunter2')")
+        backend = Backend(Source(at(server)))
+        clients.callback(backend.close)
+        try:
+            mine = [o for o in outgoing(backend) if o.kind != "subscription"]
+            found = {(o.database, o.kind): o for o in elsewhere(backend)}
+        finally:
+            admin.execute("drop foreign data wrapper postgres_fdw cascade")
+    assert not mine
+    assert found["app", "foreign-server"].settings == {"host": "db3", "sslmode": "prefer"}
+    mapping = found["app", "user-mapping"]
+    assert (mapping.name, mapping.settings, mapping.why) == ("watcher@billing", {"user": "reader"}, "")
+    assert "hunter" not in repr(found)
+
+
+def test_mappings_that_are_not_shown_are_named_with_the_reason(server, clients):
+    with psycopg.connect(at(server, dbname="app"), autocommit=True) as admin:
+        admin.execute("create foreign data wrapper postgres_fdw; create server b foreign data wrapper postgres_fdw")
+        admin.execute("create user mapping for postgres server b options (user 'reader')")
+        try:
+            (mapping,) = (o for o in elsewhere(watching(server, clients)) if o.kind == "user-mapping")
+        finally:
+            admin.execute("drop foreign data wrapper postgres_fdw cascade")
+    assert (mapping.name, mapping.settings) == ("postgres@b", {})
+    assert "shown only to the owner" in mapping.why
+
+
+def test_a_database_that_lets_us_not_in_is_told(server, clients):
+    with psycopg.connect(at(server), autocommit=True) as admin:
+        admin.execute("create database closed; ")
+        admin.execute("revoke connect on database closed from public")
+        try:
+            told = [o for o in elsewhere(watching(server, clients)) if o.database == "closed"]
+        finally:
+            admin.execute("drop database closed")
+    assert [o.why for o in told if "permission denied" in o.why]
+
+
+class Standby(Postgres):
+    def wait_for_log(self, pattern: str, *, since: int = 0, timeout: float = 60.0) -> str:
+        return super().wait_for_log(pattern.replace("accept conn", "accept (?:read-only )?conn"), since=since, timeout=timeout)
+
+
+def test_a_standby_says_whom_it_follows_and_how():
+    """Its settings are read where it is not connected: a primary that is away is followed again when it is back."""
+    with Standby(PAIR) as standby:
+        with psycopg.connect(at(standby), autocommit=True) as admin:
+            admin.execute("alter system set primary_conninfo = 'host=127.0.0.1 port=1 password=hunter2 sslmode=verify-ca'")
+        (standby.data / "standby.signal").touch()
+        standby.restart()
+        backend = Backend(Source(at(standby)))
+        try:
+            found = {o.kind: o for o in outgoing(backend)}
+        finally:
+            backend.close()
+    assert found["standby"].settings == {"host": "127.0.0.1", "port": "1", "sslmode": "verify-ca"}
+
+
 def test_what_may_not_be_read_is_said(server, clients):
     found = {o.kind: o for o in outgoing(watching(server, clients))}
     assert "permission denied" in found["subscription"].why
@@ -315,7 +406,25 @@ def test_a_fold_does_not_mind_the_order_and_loses_nothing(samples, random):
 def test_evidence_says_how_and_what_the_server_takes():
     who, local = Identity("one", "d", "ann", "a", "10.0.0.1"), Identity("one", "d", "ann", "a", "local")
     sample = Sample("one", NOON, (Session(who, How("TLSv1.3", "X"), 2, 2, NOON, NOON), Session(local, How(), 1, 1, NOON, NOON)))
-    first, second = to_evidence(Folded([sample]), {"one": Enforcement("one", "rds.force_ssl", Accepts.HOSTSSL)})
+    first, second, window = to_evidence(Folded([sample]), {"one": Enforcement("one", "rds.force_ssl", Accepts.HOSTSSL)})
     assert (first.kind, first.subject, first.seen_at) == ("session", "ann@d from 10.0.0.1 on one", NOON)
     assert (first.facts["encryption"], first.facts["sessions"], first.facts["accepts"]) == ("tls", 2, "hostssl")
     assert second.facts["encryption"] == "local"
+    assert (window.kind, window.facts["looks"], window.facts["first"]) == ("window", 1, NOON.isoformat())
+
+
+@given(SAMPLES)
+def test_folds_by_the_hour_add_up_to_the_whole_also_when_they_could_not_be_kept(samples):
+    hourly, half = Hourly(), len(samples) // 2
+    for sample in samples[:half]:
+        hourly.add(sample)
+    taken = hourly.take()
+    for sample in samples[half:]:
+        hourly.add(sample)
+    hourly.give_back(taken)
+    hours, whole = hourly.take(), Folded(samples)
+    for hour, folded in hours.items():
+        assert {s.at.isoformat()[:13] for s in samples if s.server in folded.windows} >= {hour}
+        assert all(h == hour for t in folded.tallies.values() for h, _ in t.hours)
+    assert sum((f for f in hours.values()), Folded()).tallies == whole.tallies
+    assert sum((f for f in hours.values()), Folded()).windows == whole.windows

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ._output import Outputs, emit, output_options
+from ._rotation import inventory_option, ledger_option
 
 if TYPE_CHECKING:
-    from ..collect.sessions import Enforcement, Folded, How, Identity, Missed, Outgoing, Source, Tally
-
-Out = tuple[str, str, str]
-"""Server, kind and name of what connects out: told once, also after a reconnection."""
+    from ..collect.sessions import Enforcement, Folded, How, Identity, Missed, Outgoing, Tally
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -38,19 +37,35 @@ TIME = Duration()
 
 @click.command(name="observe")
 @click.argument("dsns", nargs=-1, metavar="DSN...")
-@click.option("--from", "source", type=click.File(encoding="utf-8"), help="More DSNs, one a line; - is standard input.")
+@click.option("--from", "source", metavar="FILE", help="More DSNs, one a line, read again at each connection; - is standard input.")
 @click.option("--for", "lasting", type=TIME, default=0.0, help="How long to watch: 60s, 5m, 2h; one look without it.")
+@click.option("--serve", is_flag=True, help="Watch until stopped, and put what is seen into the ledger by the hour.")
+@click.option("--keep", is_flag=True, help="Put what was seen into the ledger in the end.")
+@click.option("--save-every", type=TIME, default=3600.0, show_default="1h", help="With --serve: time between two saves.")
 @click.option("--every", type=TIME, default=5.0, show_default="5s", help="Time between two looks at one server.")
 @click.option("--timeout", type=click.FloatRange(1, 600), default=10.0, show_default=True, help="Seconds for one connection.")
+@click.option("--iam", is_flag=True, help="Log in to RDS with a token of IAM, signed anew for each connection.")
+@click.option("--region", default="", help="With --iam: the region, where the host's name does not tell it.")
+@click.option("--profile", default="", help="With --iam: the profile of the AWS configuration.")
+@inventory_option
+@ledger_option
 @output_options
 @click.pass_context
 def COMMAND(
     ctx: click.Context,
     dsns: Sequence[str],
-    source: TextIO | None,
+    source: str | None,
     lasting: float,
+    serve: bool,
+    keep: bool,
+    save_every: float,
     every: float,
     timeout: float,
+    iam: bool,
+    region: str,
+    profile: str,
+    inventory_path: Path,
+    ledger: str | None,
     outputs: Outputs,
     quiet: bool,
 ) -> None:
@@ -59,65 +74,44 @@ def COMMAND(
     DSN is what libpq takes: `host=db1 user=watcher dbname=postgres` or `postgresql://watcher@db1/postgres`. Passwords belong in
     ~/.pgpass, where neither the process list nor the shell's history shows them. The user needs pg_monitor, nothing more.
 
-    What is not connected while it looks is not seen: watch for as long as the rarest client's pause. Exit code 4: some server did
-    not answer, or did not show all its sessions. 130: interrupted, after showing what was seen until then.
+    What is not connected while it looks is not seen: watch for as long as the rarest client's pause. With --serve it goes on through
+    restarts and failovers of what it watches, reads changed passwords again, and ends on SIGTERM after a last save.
+
+    Exit code 4: some server did not answer, or did not show all its sessions. 130: interrupted, after showing what was seen until then.
     """
-    from ..collect.sessions import Enforcement, Folded, Missed, Outgoing, Sample, observe
+    from ..collect.sessions import Folded, Missed
     from ..errors import InputError
     from ..reports import Document
+    from ._watching import Book, serve_on, sources_of, watch
 
     if every < 0.1:
         raise InputError("`--every` is too short", hint="a tenth of a second is the least; 5 s costs a server next to nothing")
-    sources = named([*dsns, *_listed(source)])
+    if serve and (lasting or keep):
+        raise InputError("`--serve` watches until it is stopped, and keeps what it sees", hint="leave out `--for` and `--keep`")
+    if save_every < 1:
+        raise InputError("`--save-every` is too short", hint="a second is the least; an hour is what the ledger counts by")
+    if (region or profile) and not iam:
+        raise InputError("`--region` and `--profile` are for tokens of IAM", hint="add `--iam`")
+    book = Book.at(inventory_path, ledger) if keep or serve else None
+    sources = sources_of(dsns, source, (profile, region) if iam else None, book)
     if not sources:
         raise InputError("no server to watch", hint="name one: `reroot observe 'host=db1.example.com user=watcher'`")
     if not quiet:
-        looks = f"every {every:g} s for {lasting:g} s" if lasting else "once"
+        looks = f"every {every:g} s" + (f" for {lasting:g} s" if lasting else " until stopped") if lasting or serve else "once"
         click.echo(f"watching {', '.join(s.name for s in sources)} {looks}: one connection each, reading only", err=True)
-    folded, enforced, out, missed, interrupted = Folded(), dict[str, Enforcement](), dict[Out, Outgoing](), list[Missed](), False
-    try:
-        for seen in observe(sources, every=every, lasting=lasting, timeout=timeout):
-            if isinstance(seen, Sample):
-                folded.add(seen)
-            elif isinstance(seen, Enforcement):
-                enforced[seen.server] = seen
-            elif isinstance(seen, Outgoing):
-                out[seen.server, seen.kind, seen.name] = seen
-            else:
-                missed.append(seen)
-    except KeyboardInterrupt:
-        interrupted = True
-    parts = (folded, enforced, list(out.values()), missed)
+    if serve:
+        assert book is not None
+        serve_on(sources, book, every=every, timeout=timeout, save_every=save_every, quiet=quiet)
+        return
+    folded, missed = Folded(), list[Missed]()
+    enforced, out, interrupted = watch(sources, folded, missed, book, every=every, lasting=lasting, timeout=timeout)
+    parts = (folded, enforced, out, missed)
     document = Document("sessions", data(*parts), lambda: text(*parts))
     emit(document, outputs, quiet=quiet)
     if interrupted:
         ctx.exit(130)
     if not is_complete(folded, missed):
         ctx.exit(4)
-
-
-def named(dsns: Sequence[str]) -> list[Source]:
-    """Sources with distinct names: two databases of one server get a number."""
-    from ..collect.sessions import Source
-
-    found: dict[str, Source] = {}
-    for dsn in dict.fromkeys(dsns):
-        source = Source(dsn)
-        number = 1
-        while source.name in found:
-            number += 1
-            source = Source(dsn, f"{Source(dsn).name} #{number}")
-        found[source.name] = source
-    return list(found.values())
-
-
-def _listed(source: TextIO | None) -> list[str]:
-    from ..errors import InputError
-
-    try:
-        return [line.strip() for line in source or () if line.strip() and not line.lstrip().startswith("#")]
-    except UnicodeDecodeError:
-        raise InputError("not a text file", where=source.name if source else "", hint="one DSN a line, in UTF-8") from None
 
 
 def is_complete(folded: Folded, missed: Sequence[Missed]) -> bool:
@@ -137,6 +131,8 @@ def data(
                 "hidden_sessions": window.hidden,
                 "tls_decided_by": enforced[name].source if name in enforced else None,
                 "accepts": _accepts(enforced[name]) if name in enforced else None,
+                "takes_plaintext_by": list(enforced[name].plaintext_rules) if name in enforced else [],
+                "starts": [at.isoformat() for at in window.starts],
                 "why": enforced[name].why if name in enforced else "",
             }
             for name, window in folded.windows.items()
@@ -145,7 +141,15 @@ def data(
             _row(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())
         ],
         "outgoing": [
-            {"server": o.server, "kind": o.kind, "name": o.name, "settings": dict(o.settings), "why": o.why} for o in out
+            {
+                "server": o.server,
+                "kind": o.kind,
+                "name": o.name,
+                "database": o.database,
+                "settings": dict(o.settings),
+                "why": o.why,
+            }
+            for o in out
         ],
         "missed": [{"server": m.server, "at": m.at.isoformat(), "why": m.why, "hint": m.hint} for m in missed],
     }
@@ -192,11 +196,21 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outg
     rows = [_line(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())]
     head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen", "server takes")
     parts = [table(head, rows)] if rows else ["nobody was connected"]
-    leaving = [(o.server, o.kind, o.name, " ".join(f"{k}={v}" for k, v in o.settings.items())) for o in out if not o.why]
+    leaving = [
+        (o.server, o.database or "–", o.kind, o.name, " ".join(f"{k}={v}" for k, v in o.settings.items()) or o.why)
+        for o in out
+        if o.name
+    ]
     if leaving:
-        parts.append("these servers are clients too\n" + table(("server", "by", "name", "settings"), leaving, indent="  "))
-    for unread in (o for o in out if o.why):
-        parts.append(f"{unread.server}: its {unread.kind}s cannot be read: {unread.why}")
+        headings = ("server", "database", "by", "name", "settings")
+        parts.append("these servers are clients too\n" + table(headings, leaving, indent="  "))
+    for unread in (o for o in out if not o.name):
+        place = f" in database `{unread.database}`" if unread.database else ""
+        parts.append(f"{unread.server}: its {unread.kind}s{place} cannot be read: {unread.why}")
+    for known in enforced.values():
+        if known.plaintext_rules:
+            listed = "".join(f"\n  {rule}" for rule in known.plaintext_rules)
+            parts.append(f"{known.server} lets in without TLS, by{listed}")
     for name, window in folded.windows.items():
         if window.hidden:
             parts.append(f"{name}: {window.hidden} sessions are not shown to this user\nhint: `grant pg_monitor to …`")

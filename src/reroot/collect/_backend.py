@@ -8,13 +8,15 @@ Source: ``src/backend/utils/adt/pgstatfuncs.c``, PostgreSQL 11 to 18.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, ReachError
-from ..model import Secret
+from ..errors import ReachError, RerootError
 from ._fold import LOCAL, How, Identity, Sample, Session
+from ._source import Source
 
 if TYPE_CHECKING:
     import psycopg
@@ -48,6 +50,9 @@ select set_config('client_encoding', case e when 'SQL_ASCII' then e else 'UTF8' 
 PATIENCE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 """A network that swallows everything is noticed after about ten seconds."""
 
+START = "select statement_timestamp() - interval '60 s', pg_postmaster_start_time()"
+"""Two servers that take each other's place did not start in the same microsecond."""
+
 CLIENTS = frozenset({"client backend", "walsender"})
 """``backend_type`` of the sessions that somebody connected for; the others are the server's own workers."""
 
@@ -64,48 +69,36 @@ select s.datid, s.usesysid, s.application_name, host(s.client_addr), s.client_po
 """
 
 
-class Source:
-    """A server to watch: its connection settings, and what we call it. The settings are never shown."""
+Recent = dict[tuple[Identity, How], frozenset[int]]
+"""Processes of the sessions that began around the last look, by what they are counted as."""
 
-    def __init__(self, dsn: str, name: str = "") -> None:
-        import psycopg
 
-        try:
-            parameters = psycopg.conninfo.conninfo_to_dict(dsn)
-        except psycopg.Error:
-            # libpq's own message would quote the text, and with it a password.
-            raise InputError(
-                "a connection string that libpq cannot read",
-                hint="give `host=… dbname=… user=…` or `postgresql://user@host:port/database`; passwords belong in `~/.pgpass`",
-            ) from None
-        self.dsn = Secret(dsn)
-        self.password = Secret(str(parameters.get("password") or ""))
-        host = parameters.get("host") or parameters.get("hostaddr") or parameters.get("service") or "local"
-        self.name = name or f"{host}:{parameters.get('port') or 5432}"
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Which sessions were counted before this connection, of a server that was ``started`` then: those seen at ``last``."""
 
-    def __repr__(self) -> str:
-        return f"<Source {self.name}>"
-
-    def without_password(self, text: str) -> str:
-        """A message of libpq's or the server's, on one line and safe to show."""
-        secret = self.password.reveal()
-        line = " ".join(text.split())
-        return line.replace(secret, "***") if secret else line
+    started: datetime
+    last: datetime
+    recent: Mapping[tuple[Identity, How], frozenset[int]] = field(default_factory=dict)
 
 
 class Backend:
     """One open connection to a watched server. Every method raises ``ReachError`` when the server does not answer."""
 
-    def __init__(self, source: Source, *, timeout: float = 10.0) -> None:
+    def __init__(self, source: Source, counted: Counted | None = None, *, timeout: float = 10.0) -> None:
         import psycopg
 
         self.source = source
         self.names: dict[str, dict[int, str]] = {"pg_database": {}, "pg_roles": {}}
-        self.recent: dict[tuple[Identity, How], frozenset[int]] = {}
+        self.recent: Recent = {}
         self.last: datetime | None = None
         try:
+            dsn = source.renewed().reveal()
+        except RerootError as error:
+            raise ReachError(error.message, where=source.name, hint=error.hint) from None
+        try:
             self.connection: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(
-                source.dsn.reveal(), autocommit=True, prepare_threshold=0, connect_timeout=max(2, int(timeout)), **PATIENCE
+                dsn, autocommit=True, prepare_threshold=0, connect_timeout=max(2, int(timeout)), **PATIENCE
             )
             self.version = self.connection.info.server_version
             for kind in ("text", "name"):
@@ -114,11 +107,20 @@ class Backend:
         except psycopg.Error as error:
             raise self.unreachable(error) from None
         # Sessions that began before this are old at the first look; a minute more than at later ones, so that none falls between.
-        self.began: datetime = self.ask("select statement_timestamp() - interval '60 s'")[0][0]
+        self.began: datetime
+        self.started: datetime
+        self.began, self.started = self.ask(START)[0]
+        if counted is not None and counted.started == self.started:
+            self.recent, self.last = dict(counted.recent), counted.last
         self.query = SAMPLE.format(gss="s.gss_enc" if self.version >= 120000 else "false")
 
     def close(self) -> None:
         self.connection.close()
+
+    @property
+    def counted(self) -> Counted | None:
+        """What the next connection to this server need not count again."""
+        return Counted(self.started, self.last, self.recent) if self.last is not None else None
 
     def unreachable(self, error: Exception) -> ReachError:
         text = self.source.without_password(str(error))
@@ -131,6 +133,13 @@ class Backend:
             return self.connection.execute(query, parameters, prepare=prepare, binary=True).fetchall()
         except psycopg.Error as error:
             raise self.unreachable(error) from None
+
+    def beside(self, database: str, *, timeout: float = 10.0) -> Backend:
+        """Another connection, to another database of the same server."""
+        import psycopg
+
+        dsn = psycopg.conninfo.make_conninfo(self.source.renewed().reveal(), dbname=database)
+        return Backend(Source(dsn, self.source.name), timeout=timeout)
 
     def sample(self) -> Sample:
         """Who is connected now."""
@@ -159,7 +168,7 @@ class Backend:
             begun = n if is_first else len(pids - self.recent.get((identity, how), frozenset()))
             seen.append(Session(identity, how, n, begun, oldest, newest))
         self.recent, self.last = recent, at
-        return Sample(self.source.name, at, tuple(seen), hidden)
+        return Sample(self.source.name, at, tuple(seen), hidden, self.started)
 
     def name(self, catalogue: str, oid: int | None) -> str:
         """The name of a database or role; looked up again only for an oid that was never seen."""

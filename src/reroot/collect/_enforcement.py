@@ -35,6 +35,11 @@ class Enforcement:
     why: str = ""
     patterns: dict[tuple[str, str], bool] = field(default_factory=dict, compare=False)
 
+    @property
+    def plaintext_rules(self) -> tuple[str, ...]:
+        """The rules that let somebody in over the network without TLS, where rules decide. One above may still catch them all."""
+        return tuple(str(r) for r in self.rules if r.kind in ("host", "hostnossl", "hostnogssenc") and r.method != "reject")
+
     def takes(self, identity: Identity) -> tuple[Accepts | None, str]:
         """Which logins the server takes from *identity*, and the rule or the missing fact that says so."""
         if self.everyone is not None or not self.rules:

@@ -8,7 +8,7 @@ still exist.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 LOCAL = "local"
@@ -59,12 +59,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at one server, at ``at`` by the server's own clock. ``hidden`` counts sessions that our role may not see."""
+    """One look at one server, at ``at`` by the server's own clock. ``hidden`` counts sessions that our role may not see.
+
+    ``started`` is when the server was started: after a failover, or a restart, it is another moment.
+    """
 
     server: str
     at: datetime
     sessions: tuple[Session, ...]
     hidden: int = 0
+    started: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,42 @@ class Tally:
     newest: datetime
     hours: tuple[tuple[str, int], ...] = ()
 
+    def __add__(self, other: object) -> Tally:
+        if not isinstance(other, Tally):
+            return NotImplemented
+        return Tally(
+            self.sessions + other.sessions,
+            self.samples + other.samples,
+            max(self.most, other.most),
+            min(self.first_seen, other.first_seen),
+            max(self.last_seen, other.last_seen),
+            min(self.oldest, other.oldest),
+            max(self.newest, other.newest),
+            _add(self.hours, other.hours),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When one server was looked at, and how often; ``hidden`` is the most sessions that were not visible at once."""
+    """When one server was looked at, and how often; ``hidden`` is the most sessions that were not visible at once.
+
+    ``starts`` are the different starts of the server that were seen: more than one tells of a restart or a failover.
+    """
 
     first: datetime
     last: datetime
     samples: int
     hidden: int
+    starts: tuple[datetime, ...] = ()
+
+    def __add__(self, other: object) -> Window:
+        if not isinstance(other, Window):
+            return NotImplemented
+        first, last = (self, other) if self.last <= other.last else (other, self)
+        starts = tuple(dict.fromkeys((*first.starts, *last.starts)))
+        return Window(
+            min(self.first, other.first), last.last, self.samples + other.samples, max(self.hidden, other.hidden), starts
+        )
 
 
 class Folded:
@@ -106,31 +137,25 @@ class Folded:
 
     def add(self, sample: Sample) -> None:
         at, window = sample.at, self.windows.get(sample.server)
-        if window is None:
-            self.windows[sample.server] = Window(at, at, 1, sample.hidden)
-        else:
-            self.windows[sample.server] = Window(
-                min(window.first, at), max(window.last, at), window.samples + 1, max(window.hidden, sample.hidden)
-            )
+        look = Window(at, at, 1, sample.hidden, (sample.started,) if sample.started else ())
+        self.windows[sample.server] = look if window is None else window + look
         hour = at.isoformat()[:13]
         for session in sample.sessions:
             key = (session.identity, session.how)
-            seen = self.tallies.get(key)
             begun = ((hour, session.begun),) if session.begun else ()
-            if seen is None:
-                self.tallies[key] = Tally(session.begun, 1, session.open, at, at, session.oldest, session.newest, begun)
-                continue
-            self.tallies[key] = replace(
-                seen,
-                sessions=seen.sessions + session.begun,
-                samples=seen.samples + 1,
-                most=max(seen.most, session.open),
-                first_seen=min(seen.first_seen, at),
-                last_seen=max(seen.last_seen, at),
-                oldest=min(seen.oldest, session.oldest),
-                newest=max(seen.newest, session.newest),
-                hours=_add(seen.hours, begun),
-            )
+            more = Tally(session.begun, 1, session.open, at, at, session.oldest, session.newest, begun)
+            self.tallies[key] = self.tallies[key] + more if key in self.tallies else more
+
+    def __add__(self, other: object) -> Folded:
+        if not isinstance(other, Folded):
+            return NotImplemented
+        both = Folded()
+        both.tallies, both.windows = dict(self.tallies), dict(self.windows)
+        for key, tally in other.tallies.items():
+            both.tallies[key] = both.tallies[key] + tally if key in both.tallies else tally
+        for server, window in other.windows.items():
+            both.windows[server] = both.windows[server] + window if server in both.windows else window
+        return both
 
     def ways(self, identity: Identity) -> dict[How, Tally]:
         """Every way in which one identity was seen to connect."""
@@ -139,6 +164,26 @@ class Folded:
     @property
     def identities(self) -> tuple[Identity, ...]:
         return tuple(sorted({who for who, _ in self.tallies}))
+
+
+class Hourly:
+    """Folds by the hour of the servers' own clocks, until they are taken."""
+
+    def __init__(self) -> None:
+        self.hours: dict[str, Folded] = {}
+
+    def add(self, sample: Sample) -> None:
+        self.hours.setdefault(sample.at.isoformat()[:13], Folded()).add(sample)
+
+    def take(self) -> dict[str, Folded]:
+        taken, self.hours = self.hours, {}
+        return dict(sorted(taken.items()))
+
+    def give_back(self, hours: dict[str, Folded]) -> None:
+        """What was taken could not be kept: it stays, with what was added meanwhile."""
+        for hour, more in self.hours.items():
+            hours[hour] = hours[hour] + more if hour in hours else more
+        self.hours = hours
 
 
 def _add(hours: tuple[tuple[str, int], ...], more: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

@@ -2,12 +2,12 @@
 Databases are clients too: where a watched server itself connects to, and with which TLS settings.
 
 A standby follows its primary, a subscription its publisher, ``postgres_fdw`` and ``dblink`` another database. Foreign servers and
-their options are those of the one database that we are connected to.
+their user mappings belong to a database each: those of the others are read over one short connection to each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -28,7 +28,8 @@ SHOWN = frozenset(
 class Outgoing:
     """One thing of a server that connects elsewhere, with the libpq settings that say where and how.
 
-    ``kind`` is ``standby``, ``subscription`` or ``foreign-server``. When it cannot be read, ``name`` is empty and ``why`` says why.
+    ``kind`` is ``standby``, ``subscription``, ``foreign-server`` or ``user-mapping`` (as whom a role uses a foreign server: its options
+    go before those of the server). ``database`` is where the last two are. What cannot be read has a ``why``.
     """
 
     server: str
@@ -36,28 +37,76 @@ class Outgoing:
     name: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
+    database: str = ""
 
 
-QUERIES = {
-    "standby": "select coalesce(slot_name, 'primary'), conninfo from pg_stat_wal_receiver where conninfo is not null",
-    "subscription": "select subname, subconninfo from pg_subscription",
+EVERYWHERE = {
+    "standby": """
+select coalesce(slot_name, 'primary'), conninfo, null from pg_stat_wal_receiver where conninfo is not null
+ union all
+select 'primary_conninfo', current_setting('primary_conninfo', true), null
+ where pg_is_in_recovery() and current_setting('primary_conninfo', true) <> ''
+   and not exists (select from pg_stat_wal_receiver where conninfo is not null)
+""",
+    "subscription": "select subname, subconninfo, null from pg_subscription",
+}
+"""What holds for the whole server. A standby that is not connected just now still says in its settings where it would be."""
+
+IN_A_DATABASE = {
     "foreign-server": """
-select s.srvname, s.srvoptions from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw
+select s.srvname, s.srvoptions, null from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw
+ where w.fdwname in ('postgres_fdw', 'dblink_fdw')
+""",
+    "user-mapping": """
+select m.usename || '@' || m.srvname, m.umoptions,
+       case when m.umoptions is null then 'its options are shown only to the owner of the foreign server' end
+  from pg_user_mappings m join pg_foreign_server s on s.oid = m.srvid join pg_foreign_data_wrapper w on w.oid = s.srvfdw
  where w.fdwname in ('postgres_fdw', 'dblink_fdw')
 """,
 }
 
+THEIR_OWN = ("rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys", "alloydbadmin")
+"""Databases of the provider's, which let nobody else in."""
+MOST_DATABASES = 200
+
 
 def outgoing(backend: Backend) -> list[Outgoing]:
-    """What this server connects to; a missing right is one entry that says so."""
-    found = []
-    for kind, query in QUERIES.items():
+    """What this server connects to, as far as our own database tells; a missing right is one entry that says so."""
+    return [*_asked(backend, EVERYWHERE), *_asked(backend, IN_A_DATABASE, backend.connection.info.dbname)]
+
+
+def elsewhere(backend: Backend, timeout: float = 10.0) -> Iterator[Outgoing]:
+    """Foreign servers and user mappings of the other databases; one that cannot be looked into is one entry that says so."""
+    others = "select datname from pg_database where datallowconn and datname <> current_database() and datname <> all(%s) order by 1"
+    names = [str(name) for (name,) in backend.ask(others, ([*THEIR_OWN, "template1"],))]
+    for name in names[:MOST_DATABASES]:
         try:
-            found += [Outgoing(backend.source.name, kind, name, _settings(given)) for name, given in backend.ask(query)]
+            other = backend.beside(name, timeout=timeout)
+        except ReachError as error:
+            yield Outgoing(backend.source.name, "foreign-server", why=error.message, database=name)
+            continue
+        try:
+            yield from _asked(other, IN_A_DATABASE, name)
+        except ReachError as error:
+            yield Outgoing(backend.source.name, "foreign-server", why=error.message, database=name)
+        finally:
+            other.close()
+    if len(names) > MOST_DATABASES:
+        why = f"{len(names) - MOST_DATABASES} more databases were not looked into"
+        yield Outgoing(backend.source.name, "foreign-server", why=why)
+
+
+def _asked(backend: Backend, queries: Mapping[str, str], database: str = "") -> list[Outgoing]:
+    found, server = [], backend.source.name
+    for kind, query in queries.items():
+        try:
+            rows = backend.ask(query)
         except ReachError as error:
             if backend.connection.closed:
                 raise
-            found.append(Outgoing(backend.source.name, kind, why=error.message))
+            found.append(Outgoing(server, kind, why=error.message, database=database))
+            continue
+        found += [Outgoing(server, kind, name, _settings(given), why or "", database) for name, given, why in rows]
     return found
 
 

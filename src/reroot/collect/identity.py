@@ -36,6 +36,9 @@ POOLERS: tuple[tuple[str, str], ...] = (
 )
 """What poolers call themselves in ``application_name``, where they do."""
 
+LOOKED = ("session", "window")
+"""Kinds of evidence that say that somebody looked."""
+
 FIELDS = ("server", "user", "database", "application", "address")
 
 _BEHIND = re.compile(r"(?P<name>.*) - (?P<address>[0-9a-fA-F.:]+):[0-9]{1,5}")
@@ -142,6 +145,7 @@ class Coverage:
 def seen_in(evidence: Iterable[Evidence]) -> tuple[Seen, ...]:
     """Identities from evidence of kind ``session``, whatever brought it; what a pooler passes on is unwrapped."""
     found: dict[tuple[str, ...], Seen] = {}
+    counts: dict[tuple[str, ...], dict[str, dict[str, int]]] = {}
     for one in evidence:
         if one.kind != "session":
             continue
@@ -151,10 +155,13 @@ def seen_in(evidence: Iterable[Evidence]) -> tuple[Seen, ...]:
         seen = behind(plain) or plain
         key = (seen.server, seen.user, seen.database, seen.application, seen.address)
         was = found.get(key)
+        # A session that the log told and that was seen open as well is one session.
+        by_source = counts.setdefault(key, {}).setdefault(facts.get("encryption", ""), {})
+        by_source[one.source] = by_source.get(one.source, 0) + int(facts.get("sessions", "0"))
         found[key] = Seen(
             *key,
             tuple(sorted({*(was.encryptions if was else ()), facts.get("encryption", "")} - {""})),
-            (was.sessions if was else 0) + int(facts.get("sessions", "0")),
+            sum(max(sources.values()) for sources in counts[key].values()),
             min(filter(None, (was.first_seen if was else "", facts.get("first_seen", ""))), default=""),
             max(was.last_seen if was else "", facts.get("last_seen", "")),
         )
@@ -174,12 +181,13 @@ def behind(seen: Seen) -> Seen | None:
 
 
 def windows_in(evidence: Iterable[Evidence]) -> Mapping[str, Window]:
-    """For each server the time in which it was looked at, as far as sessions tell."""
+    """For each server the time in which it was looked at: what a watch says of itself, and as far as sessions tell."""
     found: dict[str, Window] = {}
     for one in evidence:
-        if one.kind != "session":
+        if one.kind not in LOOKED:
             continue
-        server, first, last = (str(one.facts.get(k) or "") for k in ("server", "first_seen", "last_seen"))
+        names = ("first", "last") if one.kind == "window" else ("first_seen", "last_seen")
+        server, first, last = (str(one.facts.get(k) or "") for k in ("server", *names))
         was = found.get(server)
         if was is None:
             found[server] = Window(first, last, (one.source,))
