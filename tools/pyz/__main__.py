@@ -142,6 +142,7 @@ class PemScene:
     proof: Proof = Proof.GIVEN
     hold: float = 0.0
     old_tls: bool = False
+    through: None = None
     prepared: dict[str, Any] = field(default_factory=dict)
 
 

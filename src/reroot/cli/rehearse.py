@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..collect.rehearse._scenes import Scene
     from ..collect.rehearse.command import Place, Rehearsed
     from ..collect.rehearse.listen import Watch
-    from ..model import Evidence, Reason
     from ..pki import Certificate
     from ..rehearsal import Conclusion
 
@@ -46,7 +45,15 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option("--show-output", is_flag=True, help="Show what the program prints.")
 @click.option("--listen", "listen_at", metavar="HOST:PORT", help="Be the stage for programs that are started elsewhere.")
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Who may come, with --listen; loopback without it.")
-@click.option("--for", "lasting", type=click.FloatRange(0.1), help="Seconds to listen; until interrupted without it.")
+@click.option("--page", "page_at", metavar="[HOST:]PORT", help="A page to watch it by, on loopback, with --listen.")
+@click.option(
+    "--for", "lasting", type=click.FloatRange(0.1), help="Seconds to listen, or for a program that goes --through; without end else."
+)
+@click.option(
+    "--through", metavar="HOST[:PORT]", help="The real server: in the act of the next chain, who logs in goes on to it. Needs --next-key."
+)
+@click.option("--through-roots", type=FILE, help="Roots to check the real server by (PEM).")
+@click.option("--through-plain", is_flag=True, help="Go on to it without TLS.")
 @click.option("--driver", metavar="NAME", help="Foresee with this driver's rules too, and compare.")
 @click.option("--dsn", metavar="DSN", help="What that driver is given.")
 @click.option("--ledger", metavar="FILE|URL", help="Keep the evidence here, under --rotation.")
@@ -70,7 +77,11 @@ def COMMAND(
     show_output: bool,
     listen_at: str | None,
     allow: Sequence[str],
+    page_at: str | None,
     lasting: float | None,
+    through: str | None,
+    through_roots: Path | None,
+    through_plain: bool,
     driver: str | None,
     dsn: str | None,
     ledger: str | None,
@@ -83,44 +94,56 @@ def COMMAND(
     COMMAND runs as it is, once for each act; the name that it connects to is led to a stage on this machine. Nothing is behind the
     stage: the session ends after the handshake, no password is asked for. The chain's key is not needed.
 
+    With --through, programs that must get past the handshake to behave (migrations, health checks) reach a real server in one act,
+    and do there what they do. What authentication forbids is told before they start.
+
     With --listen the stage waits for programs that are started elsewhere and pointed at it.
 
-    Exit code 1: it does not trust the chain, or checks nothing. 4: it cannot be told; the text says why and what to try.
+    Exit code 1: it does not trust the chain, or checks nothing. 4: it cannot be told, or it was to go through and did not get in;
+    the text says why and what to try.
     """
     from ..errors import InputError
     from ..reports import Document
+    from ._rehearsed import CONTRADICTED, beside_the_rules, by_the_hook, data, gone_through, text, to_evidence
 
     if bool(command) == bool(listen_at):
         raise InputError("neither a command nor `--listen`" if not command else "both a command and `--listen`",
                          hint="`reroot rehearse --next chain.pem -- psql ...`")  # fmt: skip
     if not (next_chain or root):
         raise InputError("no chain to rehearse", hint="`--next CHAIN.pem`, or `--root` where there is no chain yet")
+    if page_at and not listen_at:
+        raise InputError("`--page` belongs to `--listen`")
     if bool(ledger) != bool(rotation):
         raise InputError("`--ledger` and `--rotation` belong together")
     places = tuple(_place(s) for s in servers) if listen_at else tuple(_place(s) for s in servers) or _seen_in(command)
     pairs = {"next": (next_chain, next_key), "current": (current, current_key), "wrong-name": (wrong_name, wrong_name_key)}
     hosts = [p.host for p in places] or _names(next_chain) or ["localhost"]
     scenes = _scenes(pairs, _root(root) if root else None, hosts, hold)
-    contradicted = False
+    if through:
+        scenes = _through(scenes, through, through_roots, through_plain, command, quiet)
+    elif through_roots or through_plain:
+        raise InputError("`--through-roots` and `--through-plain` belong to `--through`")
+    contradicted = kept_out = False
     if listen_at:
-        watch = _listen(listen_at, scenes, allow, lasting, quiet)
+        watch = _listen(listen_at, page_at, scenes, allow, lasting, quiet)
         document = Document("rehearsal-listen", watch.data(), watch.text)
         found, interrupted = [c for _, c in watch.conclusions()], watch.interrupted and lasting is not None
         evidence = watch.evidence()
     else:
-        rehearsed = _rehearse(command, places, scenes, way, patience, show_output, quiet)
-        beside = [*_by_the_hook(rehearsed), *(_beside_the_rules(rehearsed, driver, dsn) if driver else ())]
+        rehearsed = _rehearse(command, places, scenes, way, patience, lasting, show_output, quiet)
+        beside = [*by_the_hook(rehearsed), *gone_through(rehearsed), *(beside_the_rules(rehearsed, driver, dsn) if driver else ())]
         document = Document("rehearsal", data(rehearsed, beside), lambda: text(rehearsed, beside))
         found, interrupted = [rehearsed.conclusion], False
         evidence = [to_evidence(rehearsed, beside, datetime.now(UTC))]
         contradicted = any(r.code == CONTRADICTED for r in beside)
+        kept_out = bool(through) and not any(r.code == "through-let-in" for r in beside)
     if ledger:
         from ..ledger import open_ledger
 
         with open_ledger(ledger) as kept:
             kept.keep(rotation, tuple(evidence))
     emit(document, outputs, quiet=quiet)
-    ctx.exit(130 if interrupted else 1 if contradicted else _exit_code(found))
+    ctx.exit(130 if interrupted else 1 if contradicted else 4 if kept_out and not _exit_code(found) else _exit_code(found))
 
 
 def _exit_code(found: Sequence[Conclusion]) -> int:
@@ -202,8 +225,40 @@ def _scenes(
     return [scenes.control(hosts, now, like, hold=hold if held else 0.0), *acts]
 
 
+def _through(
+    scenes: list[Scene], to: str, roots: Path | None, plain: bool, command: Sequence[str], quiet: bool
+) -> list[Scene]:
+    """The same scenes; who logs in over the next chain goes on to the server *to*. Raises where that cannot be."""
+    import os
+    from dataclasses import replace
+
+    from ..collect.rehearse._places import login_in
+    from ..collect.rehearse.through import Upstream, forbidden, look_ahead
+    from ..errors import InputError
+    from ..rehearsal import Act, Proof
+
+    if not any(s.act is Act.NEXT and s.proof is Proof.GIVEN for s in scenes):
+        raise InputError("nobody gets through without the key of the next chain", hint="`--next-key KEY.pem`, with `--next`")
+    why = forbidden(command, os.environ)
+    if why:
+        raise InputError(f"{why}: it would be refused behind a stage, whatever its trust", hint="rehearse it without `--through`")
+    place = _place(to)
+    upstream = Upstream(place.host, place.port, roots.read_bytes() if roots else b"", plain)
+    for note in look_ahead(upstream, *login_in(command, os.environ)).notes:
+        if not quiet:
+            click.echo(note, err=True)
+    return [replace(s, through=upstream, prepared={}) if s.act is Act.NEXT else s for s in scenes]
+
+
 def _rehearse(
-    command: Sequence[str], places: Sequence[Place], scenes: Sequence[Scene], way: str, patience: float, show: bool, quiet: bool
+    command: Sequence[str],
+    places: Sequence[Place],
+    scenes: Sequence[Scene],
+    way: str,
+    patience: float,
+    lasting: float | None,
+    show: bool,
+    quiet: bool,
 ) -> Rehearsed:
     from ..collect.rehearse.command import described, rehearse, ways_for
 
@@ -211,182 +266,20 @@ def _rehearse(
     if not quiet:
         where = ", ".join(map(str, places))
         click.echo(f"rehearsing `{command[0]}` in {len(scenes)} acts; {where} is led here by {described(first)}", err=True)
-    return rehearse(command, places, scenes, way=way, patience=patience, show=2 if show else None)
+    return rehearse(command, places, scenes, way=way, patience=patience, show=2 if show else None, lasting=lasting)
 
 
-def _listen(at: str, scenes: Sequence[Scene], allow: Sequence[str], lasting: float | None, quiet: bool) -> Watch:
+def _listen(
+    at: str, page_at: str | None, scenes: Sequence[Scene], allow: Sequence[str], lasting: float | None, quiet: bool
+) -> Watch:
     from ..collect.rehearse.listen import listen
     from ..collect.rehearse.stage import LOOPBACK, networks
 
     place = _place(at)
+    page = None
+    if page_at is not None:
+        shown = _place(page_at if ":" in page_at else f"127.0.0.1:{page_at}")
+        page = (shown.host, shown.port)
     tell = None if quiet else lambda line: click.echo(line, err=True)
-    return listen(place.host, place.port, scenes, allow=networks(allow) if allow else LOOPBACK, lasting=lasting, tell=tell)
-
-
-# ── what is shown ────────────────────────────────────────────────────────────────────────────────
-
-
-def _by_the_hook(rehearsed: Rehearsed) -> list[Reason]:
-    """What a Node program's own options say of the next chain, where the stage cannot see its judgement."""
-    from ..collect.rehearse._node import work_out
-    from ..rehearsal import Act
-
-    chain = next((r.scene.chain for r in rehearsed.runs if r.scene.act is Act.NEXT), None)
-    return list(work_out(rehearsed.reports, chain, datetime.now(UTC))) if chain and rehearsed.reports else []
-
-
-def _beside_the_rules(rehearsed: Rehearsed, driver: str, dsn: str | None) -> list[Reason]:
-    """What the rules foresee for the next chain on this machine, and whether the rehearsal bears it out."""
-    import os
-
-    from ..collect.machine import machine
-    from ..model import Accepts, Given, Outcome, Reason, Server
-    from ..pki import Certificate
-    from ..rehearsal import Act, contradiction
-    from ..verdict import answer
-
-    chain = next((r.scene.chain for r in rehearsed.runs if r.scene.act is Act.NEXT), None)
-    if chain is None:
-        return [Reason("not-foreseen", "without a next chain the rules have nothing to foresee")]
-    given = Given(
-        driver, dsn=dsn, env=dict(os.environ), home=os.path.expanduser("~"), host=rehearsed.places[0].host, files=machine()
-    )
-    foreseen = answer(given, Server(Accepts.HOST), tuple(Certificate(d) for d in chain), datetime.now(UTC)).foreseen
-    against = contradiction(foreseen.outcome, rehearsed.conclusion)
-    if against is not None:
-        return [against, *foreseen.reasons]
-    if Outcome.UNKNOWN in (foreseen.outcome, rehearsed.conclusion.outcome):
-        return [Reason("not-compared", f"the rules foresaw `{foreseen.outcome.value}`: nothing to compare", "rules")]
-    return [Reason("foreseen", f"as the rules for `{driver}` foresaw: `{foreseen.outcome.value}`", "rules")]
-
-
-CONTRADICTED = "rules-contradicted"
-
-
-def data(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> dict[str, object]:
-    """``complete`` is false where it cannot be told."""
-    from ..collect.rehearse._ways import privilege
-
-    c = rehearsed.conclusion
-    return {
-        "complete": c.trust.value != "cannot-tell",
-        "program": rehearsed.command[0].rsplit("/", 1)[-1],
-        "servers": [str(p) for p in rehearsed.places],
-        "led_by": {"way": rehearsed.way.name, "privilege": privilege(rehearsed.way)},
-        "process": {
-            "program": rehearsed.process.program,
-            "family": rehearsed.process.family.value,
-            "libraries": dict(rehearsed.process.libraries),
-        },
-        "conclusion": concluded(c),
-        "beside": [{"code": r.code, "text": r.text, "source": r.source} for r in beside],
-        "acts": [
-            {
-                "act": run.scene.act.value,
-                "proof": run.scene.proof.value,
-                "presented": _fingerprints(run.scene),
-                "exit_code": run.exit_code,
-                "seconds": round(run.seconds, 3),
-                "reactions": [
-                    {
-                        "ending": m.reaction.ending.value,
-                        "alert": m.reaction.alert,
-                        "waited": m.reaction.waited,
-                        "tls": m.reaction.tls,
-                        "at": m.at.isoformat(),
-                        "facts": dict(m.reaction.facts),
-                    }
-                    for m in run.met
-                ],
-            }
-            for run in rehearsed.runs
-        ],
-    }
-
-
-def concluded(c: Conclusion) -> dict[str, object]:
-    return {
-        "trust": c.trust.value,
-        "host_name": c.name.value,
-        "falls_back_to_plaintext": c.falls_back,
-        "outcome": c.outcome.value,
-        "reasons": [{"code": r.code, "text": r.text} for r in c.reasons],
-        "hint": c.hint,
-    }
-
-
-def _fingerprints(scene: Scene) -> list[str]:
-    from ..pki import Certificate
-
-    return [Certificate(der).fingerprint for der in scene.chain]
-
-
-def to_evidence(rehearsed: Rehearsed, beside: Sequence[Reason], now: datetime) -> Evidence:
-    from ..model import Evidence, Strength
-
-    facts = {
-        **data(rehearsed, beside),
-        "presented": {r.scene.act.value: [der.hex() for der in r.scene.chain] for r in rehearsed.runs},
-    }
-    return Evidence("rehearsal", rehearsed.command[0].rsplit("/", 1)[-1], "rehearse", now, Strength.REHEARSED, facts)
-
-
-SAYS = {
-    "trusts": "● trusts the next chain",
-    "rejects": "✕ does not accept the next chain",
-    "verifies-nothing": "○ verifies nothing",
-    "never-asks-for-tls": "– never asks for TLS",
-    "cannot-tell": "? cannot be told",
-}
-
-
-def text(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> str:
-    """The conclusion first, then what the acts have shown, then who was at the other end."""
-    from ..collect.rehearse.command import described
-    from ..reports.text import table
-
-    c = rehearsed.conclusion
-    head = f"{SAYS[c.trust.value]}: `{rehearsed.command[0].rsplit('/', 1)[-1]}` at {', '.join(map(str, rehearsed.places))}"
-    parts = [head + "\n\n" + "\n".join(f"  {r.text}" for r in c.reasons if r.code != "reaction")]
-    rows = [
-        (
-            run.scene.act.value,
-            "ours" if run.scene.proof.value == "given" else "withheld, then wrong",
-            *_met(run.met),
-            f"{run.seconds:.1f} s",
-        )
-        for run in rehearsed.runs
-    ]
-    parts.append(table(("act", "key", "TLS", "the program", "took"), rows))
-    who = rehearsed.process
-    if who.program:
-        parts.append(
-            f"at the other end: {who.program} {' '.join(f'({name}: {file})' for name, file in who.libraries.items())}".rstrip()
-        )
-    if any(r.code == CONTRADICTED for r in beside):
-        parts.insert(0, "✕ the rules and the rehearsal contradict each other: please report this")
-    parts += [f"beside the acts: {r.text}" for r in beside]
-    if c.hint:
-        parts.append(f"hint: {c.hint}")
-    came = sum(len(run.met) for run in rehearsed.runs)
-    told = f"{len(rehearsed.runs)} acts, {came} connection{'s' * (came != 1)}, led by {described(rehearsed.way)}"
-    return "\n\n".join([*parts, f"{told}; {NEXT[c.trust.value]}"])
-
-
-NEXT = {
-    "trusts": "next: `reroot plan`",
-    "rejects": "next: `reroot trust add` the next root, then rehearse again",
-    "verifies-nothing": "next: let it verify (`sslmode=verify-full`), then rehearse again",
-    "never-asks-for-tls": "next: let it ask for TLS and verify",
-    "cannot-tell": "incomplete: see the hint, and rehearse again",
-}
-
-
-def _met(met: Sequence[object]) -> tuple[str, str]:
-    from ..collect.rehearse.stage import Met
-
-    seen = [m.reaction for m in met if isinstance(m, Met)]
-    if not seen:
-        return "–", "did not come"
-    words = list(dict.fromkeys(r.words for r in seen))
-    return next((r.tls for r in seen if r.tls), "–"), ", then ".join(words[:3])
+    allowed = networks(allow) if allow else LOOPBACK
+    return listen(place.host, place.port, scenes, allow=allowed, lasting=lasting, tell=tell, page=page)

@@ -102,6 +102,10 @@ class OwnEngine:
             self._tls.write(data)
             self._tls.unwrap()
 
+    def surrender(self) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+        """The session and its two ends, for who goes on with it."""
+        return self._tls, self._in, self._out
+
     @property
     def version(self) -> str:
         return self._tls.version() or ""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from ... import wire
 from ...errors import InputError
 from ...rehearsal import Ending, Reaction
-from ._engine import Engine, engine
+from ._engine import Engine, OwnEngine, engine
 from ._hello import Hello, read_hello
 
 if TYPE_CHECKING:
     from ._scenes import Scene
+    from .through import Upstream
 
 MAX_HELLO = 18_000
 """A ClientHello that does not end within this many bytes is none."""
@@ -40,6 +41,15 @@ class Caller:
     hello: Hello | None
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """A session that goes on to the real server: what the client opened it with, and the TLS that ends here."""
+
+    opening: bytes
+    upstream: Upstream
+    engine: OwnEngine | None = None
+
+
 Casting: TypeAlias = "Callable[[Caller], Scene]"
 """Which scene a caller meets."""
 
@@ -52,11 +62,11 @@ class Phase(Enum):
 
 
 class Guest:
-    """The client's side of one conversation. After ``take`` look at ``outgoing``, ``hold_ends`` and ``reaction``."""
+    """The client's side of one conversation. After ``take`` look at ``outgoing``, ``hold_ends``, ``reaction`` and ``onward``."""
 
     __slots__ = (
         "_buffer", "_cast", "_direct", "_engine", "_held_since", "_old", "_scene", "_waited", "address", "hello", "hold_ends",
-        "outgoing", "phase", "port", "reaction", "startup",
+        "onward", "outgoing", "phase", "port", "reaction", "startup",
     )  # fmt: skip
 
     def __init__(self, address: str, port: int, cast: Casting) -> None:
@@ -68,6 +78,7 @@ class Guest:
         self.reaction: Reaction | None = None
         self.hello: Hello | None = None
         self.startup: wire.StartupMessage | None = None
+        self.onward: Onward | None = None
         self._cast = cast
         self._buffer = b""
         self._direct = False
@@ -130,6 +141,8 @@ class Guest:
             self._finish(Ending.PLAINTEXT)
             self.outgoing += GOODBYE
         elif isinstance(opening, wire.CancelRequest):
+            upstream = self._cast(Caller(self.address, self.port, None)).through
+            self.onward = Onward(wire.cancel_request(opening.pid, opening.key), upstream) if upstream is not None else None
             self._finish(Ending.CANCEL)
         elif isinstance(opening, wire.DirectTLS):
             self._direct, self.phase = True, Phase.HELLO
@@ -194,9 +207,13 @@ class Guest:
         if found is None:
             return
         opening, _ = found
-        if isinstance(opening, wire.StartupMessage):
+        talk, upstream = self._engine, self._scene.through if self._scene is not None else None
+        if isinstance(opening, wire.StartupMessage | wire.CancelRequest) and upstream is not None and isinstance(talk, OwnEngine):
+            self.onward = Onward(self._buffer, upstream, talk)
+            self.startup = opening if isinstance(opening, wire.StartupMessage) else None
+            self._finish(Ending.LOGIN if self.startup is not None else Ending.CANCEL)
+        elif isinstance(opening, wire.StartupMessage):
             self.startup = opening
-            talk = self._engine
             assert talk is not None
             self._finish(Ending.LOGIN)
             talk.say(GOODBYE)

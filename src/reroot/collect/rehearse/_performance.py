@@ -24,7 +24,7 @@ from ...errors import InputError, ReachError
 from ...rehearsal import Ending
 from ._peer import NOBODY, Process, peer
 from ._places import Place, is_address
-from ._ways import CANNOT_LEAD, Journey, Way
+from ._ways import CANNOT_LEAD, Journey, Way, kind_of
 from .stage import Met, Stage
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ PATIENCE = 20.0
 """Seconds that a program gets for its first connection in one run."""
 PARTING = 3.0
 """Seconds between the polite and the other signal."""
+UNBOUND = {"PGCHANNELBINDING": "disable"}
+"""For a program that goes through to a real server: who would bind its login to its TLS is refused by that server."""
+READS_UNBOUND = frozenset({"libpq", "ruby", "perl", "php", "python"})
+"""Kinds that read it or ignore it; Go's lib/pq gives up when it is set."""
 MAX_WORDS = 64 * 1024
 """How much of the program's output is kept, to find its driver's own words in."""
 
@@ -67,9 +71,10 @@ class Performance:
         patience: float,
         settle: float,
         show: int | None,
+        lasting: float | None = None,
     ) -> None:
         self.command, self.places, self.scene, self.way = command, places, scene, way
-        self.env, self.patience, self.settle, self.show = env, patience, settle, show
+        self.env, self.patience, self.settle, self.show, self.lasting = env, patience, settle, show, lasting
         self.met: list[Met] = []
         self.words = bytearray()
         self.first = self.last = 0.0
@@ -119,6 +124,8 @@ class Performance:
 
     def _start(self, stage: Stage, journey: Journey) -> None:
         env = {**self.env, **journey.env}
+        if self.scene.through is not None and kind_of(self.command) in READS_UNBOUND:
+            env = {**UNBOUND, **env}
         read, write = os.pipe()
         inside: socket.socket | None = None
         passed: tuple[int, ...] = ()
@@ -203,6 +210,10 @@ class Performance:
             if self.child.poll() is not None and not stage.guests:
                 stage.turn(0.0)  # what came with its last breath
                 return
+            if any(m.passed is not None for m in self.met):
+                if self.lasting is not None and now - began > self.lasting:
+                    return
+                continue  # it does its work, for as long as that takes
             came = any(m.reaction.ending not in (Ending.NOT_POSTGRESQL, Ending.CANCEL) for m in self.met)
             if came and (now - self.first > BUSY or (not stage.guests and now - self.last > self.settle)):
                 return

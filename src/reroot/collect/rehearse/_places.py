@@ -44,6 +44,25 @@ def places_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[Place, ..
     return tuple(dict.fromkeys(p for p in found if not p.host.startswith("/") and 0 < p.port < 65536))
 
 
+_LOGIN = {
+    "user": re.compile(r"postgres(?:ql)?(?:\+\w+)?://([^:@/\s?]+)(?::[^@/\s]*)?@|(?<![A-Za-z_])user(?:name)?\s*=\s*'?([^'\s,;&]+)"),
+    "database": re.compile(
+        r"postgres(?:ql)?(?:\+\w+)?://[^/\s]+/([^?\s'\"]+)|(?<![A-Za-z_])(?:dbname|database)\s*=\s*'?([^'\s,;&]+)"
+    ),
+}
+
+
+def login_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[str, str]:
+    """The user and the database that are named in the same places; ``""`` for what is not."""
+    texts = [*command, *(v for k, v in env.items() if not k.startswith(("PG", "REROOT")))]
+    user, database = (
+        next((m[1] or m[2] for text in texts if (m := shape.search(text)) is not None), "") for shape in _LOGIN.values()
+    )
+    option = _option(command, "-d", "--dbname")
+    named = "" if "=" in option or "://" in option else option
+    return _option(command, "-U", "--username") or user or env.get("PGUSER", ""), named or database or env.get("PGDATABASE", "")
+
+
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else 5432
 

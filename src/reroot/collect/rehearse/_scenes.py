@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ...errors import InputError
 from ...pki import Certificate
 from ...rehearsal import Act, Proof
+
+if TYPE_CHECKING:
+    from .through import Upstream
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 AGE = timedelta(hours=24)
@@ -32,8 +35,9 @@ HOLD = 0.5
 class Scene:
     """One act, ready to be played. ``chain`` is DER, leaf first; ``key`` is the leaf's, or one of its kind that is not.
 
-    ``hold`` is in seconds; 0 withholds nothing. ``old_tls`` asks for TLS 1.2 where the client takes it. ``prepared`` is where
-    an engine keeps what it made of the scene, so that it goes when the scene goes.
+    ``hold`` is in seconds; 0 withholds nothing. ``old_tls`` asks for TLS 1.2 where the client takes it. Who logs in goes
+    ``through`` to a real server where one is named. ``prepared`` is where an engine keeps what it made of the scene, so that it
+    goes when the scene goes.
     """
 
     act: Act
@@ -42,6 +46,7 @@ class Scene:
     proof: Proof = Proof.GIVEN
     hold: float = 0.0
     old_tls: bool = False
+    through: Upstream | None = None
     prepared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -49,8 +49,12 @@ def rehearse(
     patience: float = PATIENCE,
     settle: float = SETTLE,
     show: int | None = None,
+    lasting: float | None = None,
 ) -> Rehearsed:
-    """Run *command* once for each of *scenes*. *show* is a descriptor that its output is copied to."""
+    """Run *command* once for each of *scenes*. *show* is a descriptor that its output is copied to.
+
+    Where it goes through to a real server it is left alone until it ends, or for *lasting* seconds.
+    """
     own = dict(os.environ if env is None else env)
     if shutil.which(command[0], path=own.get("PATH")) is None:
         raise InputError(f"there is no program `{command[0]}`", hint="write the command as you would in a shell, after `--`")
@@ -60,7 +64,7 @@ def rehearse(
     process = NOBODY
     for scene in scenes:
         while True:
-            run, who, seen = Performance(command, places, scene, candidates[0], own, patience, settle, show).play()
+            run, who, seen = Performance(command, places, scene, candidates[0], own, patience, settle, show, lasting).play()
             process = who if who is not NOBODY else process
             reports += seen
             if _came(run) or runs or len(candidates) == 1:

@@ -8,8 +8,10 @@ one machine are not mixed up. What one of them has shown is concluded anew whene
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -50,22 +52,28 @@ class _Record:
     reactions: list[Reaction] = field(default_factory=list)
     first: datetime | None = None
     last: datetime | None = None
+    concluded: Conclusion | None = None
 
 
 class Watch:
-    """What has come to the stage so far, client by client."""
+    """What has come to the stage so far, client by client. The stage writes and a page may read: one lock is between them."""
 
     def __init__(self, scenes: Sequence[Scene], tell: Callable[[str], None] | None = None) -> None:
         self.scenes = tuple(scenes)
         self.tell = tell
         self.interrupted = False
-        self.turned_away = 0
+        self.turned_away: Callable[[], int] = lambda: 0
         self.beyond = 0
         self._records: dict[Client, _Record] = {}
         self._latest: dict[str, tuple[Client, Scene]] = {}
+        self._lock = Lock()
 
     def cast(self, caller: Caller) -> Scene:
         """The next act for this client. Who has not spoken TLS is taken for whom that address sent last."""
+        with self._lock:
+            return self._cast(caller)
+
+    def _cast(self, caller: Caller) -> Scene:
         if caller.hello is None:
             known = self._latest.get(caller.address)
             return known[1] if known else self.scenes[0]
@@ -84,10 +92,12 @@ class Watch:
         client = Client(met.address, str(facts.get("tls_stack", "")), str(facts.get("server_name", "")))
         if not client.stack and met.address in self._latest:
             client = self._latest[met.address][0]
-        record = self._record(client)
-        record.first, record.last = record.first or met.at, met.at
-        record.reactions.append(met.reaction)
-        del record.reactions[:-MAX_REACTIONS]
+        with self._lock:
+            record = self._record(client)
+            record.first, record.last = record.first or met.at, met.at
+            record.reactions.append(met.reaction)
+            del record.reactions[:-MAX_REACTIONS]
+            record.concluded = None
         if self.tell is not None:
             self.tell(f"{met.at:%H:%M:%S} {client}: {met.reaction.act.value}: {met.reaction.words}")
 
@@ -102,7 +112,11 @@ class Watch:
         return found
 
     def conclusions(self) -> list[tuple[Client, Conclusion]]:
-        return [(c, conclude(Family.UNKNOWN, r.reactions)) for c, r in sorted(self._records.items()) if r.reactions]
+        with self._lock:
+            known = sorted((c, r) for c, r in self._records.items() if r.reactions)
+            for _, record in known:
+                record.concluded = record.concluded or conclude(Family.UNKNOWN, record.reactions)
+            return [(c, r.concluded) for c, r in known if r.concluded is not None]
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
@@ -110,13 +124,14 @@ class Watch:
         found = self.conclusions()
         return {
             "complete": not self.beyond and all(c.trust.value != "cannot-tell" for _, c in found),
-            "turned_away": self.turned_away,
+            "turned_away": self.turned_away(),
             "not_remembered": self.beyond,
             "clients": [self._row(client, c) for client, c in found],
         }
 
     def _row(self, client: Client, c: Conclusion) -> dict[str, object]:
-        record = self._records[client]
+        with self._lock:
+            record = replace(self._records[client], reactions=list(self._records[client].reactions))
         return {
             "address": client.address,
             "tls_stack": client.stack,
@@ -141,7 +156,7 @@ class Watch:
             (c.trust.value, str(client), str(self._records[client].came), c.reasons[0].text if c.reasons else "")
             for client, c in found
         ]
-        counts = f"{len(found)} client{'s' * (len(found) != 1)}, {self.turned_away} turned away"
+        counts = f"{len(found)} client{'s' * (len(found) != 1)}, {self.turned_away()} turned away"
         follow = "next: see who is missing; an act is met once for each connection"
         return table(("", "client", "came", "why"), rows) + f"\n\n{counts}; {follow}"
 
@@ -170,11 +185,20 @@ def listen(
     lasting: float | None = None,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     tell: Callable[[str], None] | None = None,
+    page: tuple[str, int] | None = None,
 ) -> Watch:
-    """Serve whoever is allowed to come, for *lasting* seconds or until interrupted."""
+    """Serve whoever is allowed to come, for *lasting* seconds or until interrupted; *page* is where that can be watched."""
     watch = Watch(scenes, tell)
-    with Stage(watch.cast, watch.told, limits=limits, allow=allow) as stage:
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage(watch.cast, watch.told, limits=limits, allow=allow))
+        watch.turned_away = lambda: stage.turned_away
         where, door = stage.listen(host, port)
+        if page is not None:
+            from ._page import Page
+
+            shown = stack.enter_context(Page(*page, f"rehearsal at {where}:{door}", watch.data))
+            if tell is not None:
+                tell(f"watch it at {shown.address}")
         if tell is not None:
             acts = ", ".join(s.act.value for s in scenes)
             tell(f"listening on {where}:{door} for {', '.join(map(str, allow))}; acts in turn: {acts}; Ctrl-C ends it")
@@ -182,5 +206,4 @@ def listen(
             stage.play(monotonic() + lasting if lasting is not None else float("inf"))
         except KeyboardInterrupt:
             watch.interrupted = True
-        watch.turned_away = stage.turned_away
     return watch

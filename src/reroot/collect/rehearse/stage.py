@@ -11,17 +11,21 @@ import errno
 import ipaddress
 import selectors
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ...errors import InputError, ReachError
 from ...rehearsal import Ending, Reaction
 from ._guest import Casting, Guest
+
+if TYPE_CHECKING:
+    from .through import Passed, Passing
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -47,13 +51,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """One guest that has left: who, when, and what it did. ``who`` is what ``identify`` said of it when it came."""
+    """One guest that has left: who, when, and what it did. ``who`` is what ``identify`` said of it when it came; ``passed`` is what
+    becomes of one that went on to the real server."""
 
     address: str
     port: int
     at: datetime
     reaction: Reaction
     who: object = None
+    passed: Passed | None = None
 
 
 class Stage:
@@ -82,6 +88,7 @@ class Stage:
         self._parting: deque[tuple[float, _Seat]] = deque()
         self._from: dict[str, _Visits] = {}
         self._deaf_until = 0.0
+        self._passing: list[tuple[Passing, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +99,10 @@ class Stage:
         for listener in self._listeners:
             listener.close()
         self._selector.close()
+        for passing, _address in self._passing:
+            passing.break_off()
+        for passing, _address in self._passing:
+            passing.join()
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
         """Opens a door; gives the address and port it got."""
@@ -126,7 +137,8 @@ class Stage:
 
     @property
     def guests(self) -> int:
-        return len(self._seats)
+        """Who is here, and who was sent on and has not ended yet."""
+        return len(self._seats) + sum(passing.is_alive() for passing, _ in self._passing)
 
     def play(self, until: float) -> None:
         """Serves whoever comes, until the clock (``time.monotonic``) shows *until*."""
@@ -173,7 +185,7 @@ class Stage:
             self._selector.register(sock, selectors.EVENT_READ, seat)
 
     def _welcome(self, host: str, visits: _Visits) -> bool:
-        if len(self._seats) >= self.limits.connections or visits.open >= self.limits.per_address:
+        if len(self._seats) + len(self._passing) >= self.limits.connections or visits.open >= self.limits.per_address:
             return False
         if visits.allowed is None:
             address = ipaddress.ip_address(host.partition("%")[0])
@@ -224,13 +236,34 @@ class Stage:
         if guest.reaction is None:
             return
         self.served += 1
-        self.told(Met(guest.address, guest.port, datetime.now(UTC), guest.reaction, seat.who))
+        passed = self._pass_on(seat) if guest.onward is not None and not gone else None
+        self.told(Met(guest.address, guest.port, datetime.now(UTC), guest.reaction, seat.who, passed))
+        if passed is not None:
+            return
         if gone or guest.reaction.ending not in LAST_WORDS:
             self._leave(seat)
             return
         with suppress(OSError):
             seat.sock.shutdown(socket.SHUT_WR)
         self._parting.append((monotonic() + PARTING, seat))
+
+    def _pass_on(self, seat: _Seat) -> Passed:
+        """From here on a thread of its own serves this session; it counts as its address's until it ends."""
+        from .through import Passed, Passing, Side
+
+        onward = seat.guest.onward
+        assert onward is not None
+        memory = onward.engine.surrender() if onward.engine is not None else (None, ssl.MemoryBIO(), ssl.MemoryBIO())
+        side = Side(seat.sock, *memory)
+        side.unsent, passed = seat.unsent, Passed()
+        fd = seat.sock.fileno()
+        del self._seats[fd]
+        self._holding.pop(fd, None)
+        self._selector.unregister(seat.sock)
+        passing = Passing(side, onward.opening, onward.upstream, passed)
+        self._passing.append((passing, seat.guest.address))
+        passing.start()
+        return passed
 
     def _send(self, seat: _Seat) -> None:
         seat.unsent += seat.guest.outgoing
@@ -271,6 +304,10 @@ class Stage:
 
     def _keep_time(self) -> None:
         now = monotonic()
+        if self._passing:
+            for passing, address in [p for p in self._passing if not p[0].is_alive()]:
+                self._passing.remove((passing, address))
+                self._from[address].open -= 1
         if self._deaf_until and now >= self._deaf_until:
             self._deaf_until = 0.0
             for listener in self._listeners:
