@@ -30,7 +30,7 @@ matrix:
 
 harden:
 	@$(SETUP) dev
-	@.venv/bin/python -m pytest -m matrix --matrix tests/collect/test_trustfiles_faults.py tests/cli/test_trust.py $(ARGS)
+	@.venv/bin/python -m pytest -m matrix --matrix tests/collect/test_trustfiles_faults.py tests/collect/test_trustfolders.py tests/cli/test_trust.py $(ARGS)
 
 pyz:
 	@$(SETUP) dev

@@ -103,6 +103,9 @@ CALL(fchown, int, (int fd, uid_t user, gid_t group), (fd, user, group), int, uid
 CALL(ftruncate64, int, (int fd, off64_t size), (fd, size), int, off64_t)
 CALL(renameat, int, (int a, const char *from, int b, const char *to), (a, from, b, to), int, const char *, int, const char *)
 CALL(unlinkat, int, (int folder, const char *path, int flags), (folder, path, flags), int, const char *, int)
+CALL(linkat, int, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags), int, const char *, int, const char *, int)
+CALL(symlinkat, int, (const char *target, int folder, const char *path), (target, folder, path), const char *, int, const char *)
+CALL(readlinkat, ssize_t, (int folder, const char *path, char *target, size_t size), (folder, path, target, size), int, const char *, char *, size_t)
 CALL(flistxattr, ssize_t, (int fd, char *list, size_t size), (fd, list, size), int, char *, size_t)
 CALL(fgetxattr, ssize_t, (int fd, const char *name, void *value, size_t size), (fd, name, value, size), int, const char *, void *, size_t)
 CALL(fsetxattr, int, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags), int, const char *,

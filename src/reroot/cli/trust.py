@@ -218,13 +218,11 @@ def remove(
     quiet: bool,
 ) -> None:
     """Take roots out of trust stores, once the retire gate is open."""
-    from .. import truststores
     from ..collect import trustfiles
-    from ..collect._trustcases import read
     from ..collect._trustsources import among
 
     def one(path: str, book: trustfiles.Journal) -> Change:
-        gone = among(truststores.read(read(path), password).certificates, names, where=path)
+        gone = among(trustfiles.held(path, password), names, where=path)
         return trustfiles.remove_root(
             path, gone, execute=execute, retire=retire, password=password, reader=reader, allowed=allowed, journal=book
         )

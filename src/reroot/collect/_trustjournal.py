@@ -59,6 +59,24 @@ def _common(left: bytes, right: bytes, limit: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What a step in a folder of roots has beside: the ``group`` of steps it is one of, the step it ``undoes``, the file that
+    moves into its name (``last``), and mode and owner of what went.
+    """
+
+    group: str
+    undoes: str = ""
+    last: str = ""
+    mode: int = 0o644
+    uid: int = -1
+    gid: int = -1
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        return self.uid, self.gid
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One change of one file. ``before`` and ``after`` are SHA-256; ``temporary`` is the name beside it while it is made."""
 
@@ -72,6 +90,7 @@ class Intent:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     at: str = ""
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +215,8 @@ def _intent(record: dict[str, object]) -> Intent:
     values = dict(record)
     values["delta"] = Delta(**values["delta"])  # type: ignore[arg-type]
     values["added"], values["removed"] = tuple(values["added"]), tuple(values["removed"])  # type: ignore[arg-type]
+    if values.get("step"):
+        values["step"] = Step(**values["step"])  # type: ignore[arg-type]
     return Intent(**values)  # type: ignore[arg-type]
 
 

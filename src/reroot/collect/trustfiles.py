@@ -9,6 +9,7 @@ writes is answered with a patch.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def add_root(
     ``TrustStoreError`` when the file cannot be changed safely: it is then as it was.
     """
     if os.path.isdir(path):
-        return _into_folder(str(path), roots, execute=execute, journal=journal)
+        return _in_folder("add", path, roots, execute, allowed, journal)
     secret = _secret(password)
 
     def make(content: bytes) -> _Draft:
@@ -129,20 +130,46 @@ def add_root(
     return _change(str(path), "add", make, execute=execute, allowed=allowed, journal=journal)
 
 
-def _into_folder(path: str, roots: Sequence[Certificate], *, execute: bool, journal: Journal | None) -> Change:
-    from . import _trustfolders
+def _in_folder(
+    act: str,
+    path: str | Path,
+    what: Sequence[Certificate] | frozenset[str] | None,
+    execute: bool,
+    allowed: str | None,
+    journal: Journal | None,
+) -> Change:
+    """The same three changes for a folder of roots."""
+    from ..truststores import pem
+    from . import _trustfolders as folders
 
-    before, after, made = _trustfolders.add(path, roots, execute=execute, journal=journal)
-    system = before.system
-    return Change(
-        path,
-        "anchors" if system else "hashed",
-        f"`{system.command}`" if system else "openssl-3.0",
-        before.anchors.certificates,
-        after.anchors.certificates,
-        executed=execute and bool(made),
-        instead=f"run `{system.command}` to take it over" if system and made else "",
-    )
+    place = str(path)
+    if isinstance(what, frozenset):
+        before, after, names = folders.remove(place, what, execute=execute, allowed=allowed, journal=journal)
+    elif what is not None:
+        before, after, names = folders.add(place, what, execute=execute, allowed=allowed, journal=journal)
+    else:
+        before, after, names = folders.undo(place, execute=execute, allowed=allowed, journal=journal)
+    old, new = before.anchors.certificates, after.anchors.certificates
+    made = Change(place, "hashed", "openssl-3.0", old, new, executed=execute and bool(names))
+    if system := before.system:
+        instead = f"run `{system.command}` to take it over" if names else ""
+        made = dataclasses.replace(made, format="anchors", reader=f"`{system.command}`", instead=instead)
+    if before.made_by and names:
+        by, instead = before.made_by
+        patch = pem.create([c for c in new if c not in old]).decode() or f"# {act} them where they come from\n"
+        made = dataclasses.replace(made, executed=False, managed=f"`{by}`", instead=f"{instead} and run `{by}`", patch=patch)
+    return made
+
+
+def held(path: str, password: Secret | None = None) -> tuple[Certificate, ...]:
+    """The roots of a file or a folder, as its format lays them down: what may be named for removal."""
+    from ._trustcases import read
+
+    if os.path.isdir(path):
+        from ._trustfolders import look
+
+        return look(path).anchors.certificates
+    return truststores.read(read(path), password).certificates
 
 
 def remove_root(
@@ -168,6 +195,9 @@ def remove_root(
             where=str(path),
             hint="`reroot status` says whether the retire gate is open; then name it with `--retire`",
         )
+
+    if os.path.isdir(path):
+        return _in_folder("remove", path, gone, execute, allowed, journal)
 
     def make(content: bytes) -> _Draft:
         held = {c.fingerprint for c in truststores.read(content, secret).certificates}
@@ -196,6 +226,8 @@ def undo(
 ) -> Change:
     """Bring back, byte for byte, what stood there before the last change that the journal knows of."""
     book = journal or Journal()
+    if os.path.isdir(path):
+        return _in_folder("undo", path, None, execute, allowed, book)
     secret = _secret(password)
     with place(str(path), allowed) as found:
         last = _last(book.lines(), found)
@@ -221,7 +253,7 @@ def _last(lines: Sequence[Line], found: Place) -> Intent:
     """The newest change of this file that was not undone."""
     undone: list[str] = []
     for line in reversed(lines):
-        if line.intent.path != found.path or line.end == "dropped":
+        if line.intent.path != found.path or line.end == "dropped" or line.intent.step:
             continue
         if line.intent.act == "undo":
             undone.append(line.intent.after)
@@ -362,6 +394,14 @@ def recover(journal: Journal | None = None) -> tuple[str, ...]:
             continue
         intent = line.intent
         try:
+            if intent.step is not None:
+                from ._trustfolders import recover as recover_step
+
+                how = recover_step(intent)
+                if not how:
+                    strangers.append(intent.path)
+                book.end(how or "dropped", intent)
+                continue
             with place(intent.path) as found, locked(found):
                 drop(found, intent.temporary)
                 now = found.look().digest
