@@ -58,6 +58,8 @@ system_packages() {
     part apt-php apt_install php-cli php-pgsql
     part apt-odbc apt_install unixodbc odbc-postgresql
     if [ "$wanted" = matrix ]; then
+        part apt-rails apt_install ruby-activerecord
+        part apt-pgpool apt_install pgpool2
         part apt-go apt_install golang-go golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev
     fi
 }

@@ -83,15 +83,16 @@ def drivers() -> str:
     parts = [
         "# Drivers\n",
         "What reroot knows of each driver, and how well. A version outside the rules is `unknown`, never guessed. *Run against* names",
-        "versions whose real driver was compared with the rules, or measured elsewhere with the versions named in the rows' sources;",
-        "where it says *source only*, the rules come from the driver's source code and no run has proven them.\n",
+        "versions whose real driver was compared with the rules here, *measured by hand* those that were tried against an observing",
+        "server outside this comparison; where it says *source only*, the rules come from the driver's source code, no run has",
+        "proven them, and each verdict says so (RR156).\n",
         "| driver | what it is | rules hold for | run against |",
         "| --- | --- | --- | --- |",
     ]
     for name in known.names():
         driver = known.find(name)
         assert driver is not None
-        parts.append(f"| [`{name}`]({driver.source}) | {driver.title} | {driver.versions} | {', '.join(driver.proven) or '*source only*'} |")
+        parts.append(f"| [`{name}`]({driver.source}) | {driver.title} | {driver.versions} | {driver.known_by} |")
     parts += [
         "",
         "## Runs",

@@ -93,13 +93,20 @@ def answer(
             answers.setdefault(found.foreseen.outcome, found)
     first, *others = answers.values()
     if not others:
-        return first
+        return first if driver.proven or driver.measured else _never_run(driver, first)
     outcomes = ", ".join(outcome.value for outcome in answers)
     reasons = dict.fromkeys(reason for found in answers.values() for reason in found.foreseen.reasons)
     missing = Reason(
         "version-matters", f"depending on the version of {driver.title} or of its libraries: {outcomes}", driver.source
     )
-    return Answer(first.settings, first.policy, first.roots, Foreseen(Outcome.UNKNOWN, (missing, *reasons)))
+    told = Answer(first.settings, first.policy, first.roots, Foreseen(Outcome.UNKNOWN, (missing, *reasons)))
+    return told if driver.proven or driver.measured else _never_run(driver, told)
+
+
+def _never_run(driver: drivers.Driver, told: Answer) -> Answer:
+    text = f"the rules for {driver.title} come from its source: no run against the driver itself has proven them"
+    foreseen = replace(told.foreseen, reasons=(*told.foreseen.reasons, Reason("source-only", text, driver.source)))
+    return replace(told, foreseen=foreseen)
 
 
 def _unknown(reason: Reason) -> Answer:

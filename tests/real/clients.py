@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from typing import Any
 
 from reroot.lab.postgres import clean_environment
 
-from . import spelling, spelling_node, spelling_pgadmin, spelling_rust
+from . import spelling, spelling_node, spelling_pgadmin, spelling_rust, spelling_servers
 from .scenarios import HOSTS, Scenario
 from .spelling import Spelled, Target
 
@@ -231,6 +232,8 @@ def _scripting() -> list[Client | Missing]:
     for name, program, script, probe, speller in (
         ("pdo", "php", "pdo.php", ["-r", "exit(extension_loaded('pdo_pgsql') ? 0 : 1);"], spelling.pdo),
         ("ruby-pg", "ruby", "ruby_pg.rb", ["-e", "require 'pg'"], spelling.ruby_pg),
+        ("php-pgsql", "php", "pg_connect.php", ["-r", "exit(extension_loaded('pgsql') ? 0 : 1);"], spelling_servers.php_pgsql),
+        ("rails", "ruby", "active_record.rb", ["-e", "require 'active_record'; require 'pg'"], spelling_servers.rails),
         ("dbd-pg", "perl", "dbd_pg.pl", ["-MDBD::Pg", "-MJSON::PP", "-e", "1"], spelling.dbd_pg),
     ):
         path = shutil.which(program)
@@ -278,7 +281,27 @@ def _pgbouncer() -> list[Client | Missing]:
     path = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
         return [Missing("pgbouncer", "no Debian package pgbouncer")]
-    return [_python("pgbouncer", "pgbouncer", path, speller=spelling.pgbouncer)]
+    return [_python("pgbouncer", "pgbouncer", path, speller=spelling_servers.pgbouncer)]
+
+
+def _pgpool() -> list[Client | Missing]:
+    path = shutil.which("pgpool", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if path is None:
+        return [Missing("pgpool", "no Debian package pgpool2")]
+    return [_python("pgpool", "pgpool", path, speller=spelling_servers.pgpool)]
+
+
+def _from_servers() -> list[Client | Missing]:
+    rows: list[Client | Missing] = []
+    for name, extension, speller in (
+        ("dblink", "dblink", spelling_servers.dblink),
+        ("postgres-fdw", "postgres_fdw", spelling_servers.postgres_fdw),
+    ):
+        if not Path(f"/usr/share/postgresql/15/extension/{extension}.control").exists():
+            rows.append(Missing(name, "no Debian package postgresql-15"))
+        else:
+            rows.append(Client(name, (sys.executable, str(WORKERS / "server_clients.py"), name), speller))
+    return rows
 
 
 def _older_node() -> list[Client | Missing]:
@@ -315,8 +338,7 @@ def _rust() -> list[Client | Missing]:
 
 _LOOKS = (
     *(_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _older_node, _scripting, _go, _rust),
-    _pgbouncer,
-    _pgadmin,
+    *(_pgbouncer, _pgpool, _from_servers, _pgadmin),
 )
 
 

@@ -55,7 +55,7 @@ def main() -> int:
         if given.out:
             files = given.out.with_name(given.out.name + ".files").absolute()
             shutil.rmtree(files, ignore_errors=True)
-            shutil.copytree(lab.folder, files, symlinks=True)
+            shutil.copytree(lab.folder, files, symlinks=True, ignore=shutil.ignore_patterns("reroot-*"))
             for service in (files / "services").glob("*"):
                 service.write_text(service.read_text().replace(str(lab.folder), str(files)))
             oracle.save(rows, given.out)

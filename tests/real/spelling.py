@@ -340,7 +340,7 @@ def psqlodbc(s: Scenario, t: Target) -> Spelled | None:
     return {"dsn": ";".join(words), "env": env}
 
 
-# ── Go, and PgBouncer ────────────────────────────────────────────────────────────────────────────
+# ── Go ────────────────────────────────────────────────────────────────────────────
 
 
 def go(s: Scenario, t: Target) -> Spelled | None:
@@ -377,14 +377,3 @@ def dbmate(s: Scenario, t: Target) -> Spelled | None:
     if s.extra == "twice" or s.form == "keywords":
         return None
     return go(s, t)
-
-
-def pgbouncer(s: Scenario, t: Target) -> Spelled | None:
-    if s.mode_at == "env" or s.store_at != "setting" or (s.crl and s.crl_at != "home") or s.extra is not None:
-        return None
-    options = {"host": s.host, "port": str(t.port), "dbname": t.database, "user": t.user}
-    if s.mode is not None:
-        options["server_tls_sslmode"] = s.mode
-    if s.store is not None:
-        options["server_tls_ca_file"] = t.store(s) or ""
-    return {"settings": options, "env": {}}

@@ -27,13 +27,20 @@ def drivers(name: str | None, outputs: Outputs, quiet: bool) -> None:
     rules = [rule for rule in found if rule is not None]
     values: dict[str, object] = {
         "drivers": [
-            {"name": r.name, "title": r.title, "versions": r.versions, "proven": list(r.proven), "source": r.source}
+            {
+                "name": r.name,
+                "title": r.title,
+                "versions": r.versions,
+                "proven": list(r.proven),
+                "measured": list(r.measured),
+                "source": r.source,
+            }
             for r in rules
         ]
     }
 
     def text() -> str:
-        rows = [(r.name, r.title, r.versions, ", ".join(r.proven) or "from source only") for r in rules]
+        rows = [(r.name, r.title, r.versions, r.known_by) for r in rules]
         shown = table(("driver", "what it is", "rules hold for", "run against"), rows)
         if name is not None:
             shown += f"\nsource: {rules[0].source}"

@@ -13,7 +13,8 @@ from ..model import Given, Settings, TrustPolicy
 class Driver:
     """A driver: how it reads its settings, and what it will therefore check. It never checks itself.
 
-    ``versions`` says in words which versions the rules hold for, ``proven`` against which they were run.
+    ``versions`` says in words which versions the rules hold for, ``proven`` against which they were run in this project, and
+    ``measured`` with which the rows were measured by hand; a driver with neither is known from its source only.
     ``possible`` narrows a client whose driver or runtime version is not known to every version it may be, and is empty
     when the version stands outside the rules. ``read`` gives the effective settings and raises ``SettingsError`` where
     the driver itself would refuse them. ``policy`` is the table: what these settings make the driver check.
@@ -27,6 +28,13 @@ class Driver:
     possible: Callable[[Given], tuple[Given, ...]]
     read: Callable[[Given], Settings]
     policy: Callable[[Given, Settings], TrustPolicy]
+    measured: tuple[str, ...] = ()
+
+    @property
+    def known_by(self) -> str:
+        """How it is known, in a few words for a table."""
+        parts = [", ".join(self.proven), f"measured by hand: {', '.join(self.measured)}" if self.measured else ""]
+        return "; ".join(part for part in parts if part) or "source only"
 
 
 def major(version: str | None) -> int | None:

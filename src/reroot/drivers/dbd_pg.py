@@ -42,6 +42,7 @@ DRIVER = Driver(
     source="https://metacpan.org/pod/DBD::Pg#connect",
     versions="3.x on libpq 12 to 18",
     proven=("3.16",),
+    measured=("3.18",),
     possible=_libpq.possible,
     read=read,
     policy=libpq.policy,

@@ -381,6 +381,7 @@ DRIVER = Driver(
     source="https://pkg.go.dev/github.com/lib/pq#hdr-Connection_String_Parameters",
     versions="1.10.5 to 1.12",
     proven=("1.10.7", "1.12.3"),
+    measured=("1.10.9",),
     possible=possible,
     read=read,
     policy=policy,

@@ -38,6 +38,7 @@ DRIVER = Driver(
     source="https://www.php.net/manual/en/ref.pdo-pgsql.connection.php",
     versions="PHP 7 and 8 on libpq 12 to 18",
     proven=("8.2",),
+    measured=("8.4",),
     possible=_libpq.possible,
     read=read,
     policy=libpq.policy,

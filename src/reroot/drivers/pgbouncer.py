@@ -146,6 +146,7 @@ DRIVER = Driver(
     source="https://www.pgbouncer.org/config.html#tls-settings",
     versions="1.7 to 1.25",
     proven=("1.18",),
+    measured=("1.24.1",),
     possible=possible,
     read=read,
     policy=policy,

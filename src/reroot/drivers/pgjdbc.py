@@ -261,6 +261,7 @@ DRIVER = Driver(
     source="https://jdbc.postgresql.org/documentation/ssl/",
     versions="42.0 to 42.7",
     proven=("42.2.8", "42.5.5", "42.7.4"),
+    measured=("42.7.13",),
     possible=possible,
     read=read,
     policy=policy,

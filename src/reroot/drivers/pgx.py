@@ -361,6 +361,7 @@ DRIVER = Driver(
     source="https://pkg.go.dev/github.com/jackc/pgx/v5/pgconn#ParseConfig",
     versions="4.12 to 5.10",
     proven=("4.15",),
+    measured=("4.18.1", "5.8.0"),
     possible=possible,
     read=read,
     policy=policy,

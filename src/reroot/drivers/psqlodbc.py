@@ -123,6 +123,7 @@ DRIVER = Driver(
     source="https://odbc.postgresql.org/docs/config.html",
     versions="9 to 17 on libpq 12 to 18",
     proven=("13.02",),
+    measured=("17.00.0004",),
     possible=_libpq.possible,
     read=read,
     policy=libpq.policy,

@@ -6,6 +6,7 @@ Words that libpq does not know are dropped without an error: a `sslcrldir` meant
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from ..model import Given, Reason, Settings, TrustPolicy
 from . import _libpq, libpq
 from ._driver import Driver
 
-SOURCE = "activerecord connection_adapters/postgresql_adapter.rb, database_configurations/connection_url_resolver.rb; source only"
+SOURCE = "activerecord connection_adapters/postgresql_adapter.rb, database_configurations/connection_url_resolver.rb; run with 6.1"
 RENAMED = {"username": "user", "database": "dbname"}
 SCHEMES = ("postgres", "postgresql", "postgis")
 
@@ -34,20 +35,35 @@ def read(given: Given) -> Settings:
     return replace(settings, unknown=dropped)
 
 
+_MARK = r"[-_.!~*'()A-Za-z0-9]|%[0-9A-Fa-f]{2}"
+_URIC = rf"(?:{_MARK}|[;/?:@&=+$,\[\]])*"
+_HOST = r"(?:[A-Za-z0-9.-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\]"
+# Ruby's URI::RFC2396_Parser, of what a database URL can be; in it a host has no underscore.
+URL = re.compile(
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
+    rf"(?://(?:(?:(?P<who>(?:{_MARK}|[;:&=+$,])*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]*))?|(?=/))(?P<path>(?:/(?:{_MARK}|[;:@&=+$,])*)*)"
+    rf"(?:\?(?P<query>{_URIC}))?|(?P<opaque>(?:{_MARK}|[;?:@&=+$,]){_URIC}))(?:#{_URIC})?"
+)
+
+
 def _from_url(text: str) -> dict[str, str]:
-    """ConnectionUrlResolver: every part percent-decoded, empty ones left out, the last of two equal words wins."""
+    """ConnectionUrlResolver: values percent-decoded and words not, empty ones left out, the last of two equal words wins."""
     if len(text) > 1_000_000:
         raise SettingsError("the URL is longer than 1000000 characters")
-    try:
-        parts = urllib.parse.urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise SettingsError("bad URI: the URL of the database cannot be parsed") from None
-    if parts.scheme not in SCHEMES:
+    match = URL.fullmatch(text)
+    if match is None:
+        raise SettingsError("bad URI: Ruby cannot parse the URL of the database", hint="a host with an underscore is no host to it")
+    if match["scheme"] not in SCHEMES:
         raise SettingsError("the scheme of the URL is no adapter for PostgreSQL")
-    found = dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
-    found |= {"username": parts.username or "", "password": parts.password or "", "host": host or "", "database": parts.path[1:]}
-    found["port"] = str(port or "")
+    opaque, _, asked = (match["opaque"] or "").partition("?")
+    query = match["query"] or asked
+    found = {word: value for word, _, value in (pair.partition("=") for pair in query.split("&") if pair)}
+    if opaque:
+        found["database"] = opaque
+    else:
+        user, _, password = (match["who"] or "").partition(":")
+        host, port = (match["host"] or "").strip("[]"), match["port"] or ""
+        found |= {"username": user, "password": password, "host": host, "port": port, "database": match["path"].removeprefix("/")}
     return {name: urllib.parse.unquote(value) for name, value in found.items() if value}
 
 
@@ -64,7 +80,7 @@ DRIVER = Driver(
     title="Ruby on Rails (Active Record)",
     source="https://guides.rubyonrails.org/configuring.html#configuring-a-postgresql-database",
     versions="5 to 8, over Ruby pg on libpq 12 to 18",
-    proven=(),
+    proven=("6.1",),
     possible=_libpq.possible,
     read=read,
     policy=policy,

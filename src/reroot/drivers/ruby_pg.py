@@ -25,6 +25,7 @@ DRIVER = Driver(
     source="https://github.com/ged/ruby-pg/blob/master/lib/pg/connection.rb",
     versions="1.x on libpq 12 to 18",
     proven=("1.4",),
+    measured=("1.5.6",),
     possible=_libpq.possible,
     read=read,
     policy=libpq.policy,

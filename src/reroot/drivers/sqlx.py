@@ -222,6 +222,7 @@ DRIVER = Driver(
     source="https://docs.rs/sqlx/latest/sqlx/postgres/struct.PgConnectOptions.html",
     versions="0.7 to 0.9",
     proven=("0.8", "0.9"),
+    measured=("0.8.3",),
     possible=possible,
     read=read,
     policy=policy,

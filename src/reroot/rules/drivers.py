@@ -188,4 +188,13 @@ FAMILY = (
         who="aiopg",
         fix="Give the client the next root, or a mode that needs no second attempt.",
     ),
+    Rule(
+        "RR156",
+        "source-only",
+        "note",
+        "as foreseen, if the source was read rightly",
+        "The rules of this driver were read in its source code, and never run against it.",
+        "Reading is less than running: a row that was never run is an opinion, and a cut-over should not rest on it alone.",
+        fix="Rehearse one such client with `reroot rehearse -- COMMAND` before the servers are switched.",
+    ),
 )

@@ -422,6 +422,98 @@ ignore_startup_parameters = extra_float_digits
         process.terminate()
 
 
+class Pgpool:
+    """Pgpool-II as a client of its backend: started for each case, and asked through its socket."""
+
+    CONFIGURATION = """
+backend_clustering_mode = 'raw'
+listen_addresses = ''
+port = 9999
+socket_dir = '{folder}'
+pcp_socket_dir = '{folder}'
+pcp_port = 9998
+wd_ipc_socket_dir = '{folder}'
+pid_file_name = '{folder}/pid'
+logdir = '{folder}'
+num_init_children = 1
+max_pool = 1
+connection_cache = off
+memory_cache_enabled = off
+sr_check_period = 0
+health_check_period = 0
+failover_on_backend_error = off
+load_balance_mode = off
+use_watchdog = off
+backend_weight0 = 1
+backend_flag0 = 'DISALLOW_TO_FAILOVER'
+ssl_key = '{folder}/server.key'
+ssl_cert = '{folder}/server.crt'
+{rest}
+"""
+
+    def __init__(self, path):
+        import psycopg2
+
+        self.path = path
+        self.module = psycopg2
+        told = subprocess.run([path, "--version"], capture_output=True, text=True)
+        self.hello = {
+            "driver": "pgpool",
+            "driver_version": re.search(r"\d+\.\d+(\.\d+)?", told.stdout + told.stderr)[0],
+            "runtime": {"openssl": linked_openssl(path)},
+        }
+
+    def __call__(self, case):
+        with tempfile.TemporaryDirectory(prefix="reroot-pgpool-") as folder:
+            os.chmod(folder, 0o777)
+            pair = ["-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt", "-subj", "/CN=pgpool"]
+            make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *pair]
+            subprocess.run(make, check=True, capture_output=True)
+            rest = "\n".join(f"{key} = '{value}'" for key, value in case["settings"].items())
+            files = {"pgpool.conf": self.CONFIGURATION.format(folder=folder, rest=rest), "pcp.conf": "", "pool_hba.conf": ""}
+            for name, text in files.items():
+                with open(os.path.join(folder, name), "w") as file:
+                    file.write(text)
+            for name in os.listdir(folder):
+                os.chmod(os.path.join(folder, name), 0o644)
+            who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+            if who:
+                os.chown(f"{folder}/server.key", 65534, 65534)
+            os.chmod(f"{folder}/server.key", 0o600)
+            command = [self.path, "-n", "-f", f"{folder}/pgpool.conf", "-F", f"{folder}/pcp.conf", "-a", f"{folder}/pool_hba.conf"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **who)
+            try:
+                return self.ask(process, folder, case["server"]["accepts"])
+            finally:
+                process.terminate()
+                process.communicate()
+
+    def ask(self, process, folder, accepts):
+        lines = []
+        for line in process.stdout:
+            lines.append(line.strip())
+            if "successfully started" in line:
+                break
+        else:
+            raise Refused(lines[-1] if lines else "it did not start")
+        user = {"hostssl": "u_hostssl", "hostnossl": "u_hostnossl"}.get(accepts, "u_host")
+        connection = self.module.connect(host=folder, port=9999, user=user, dbname="postgres", connect_timeout=15)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(QUESTION)
+                return cursor.fetchone()[0]
+        finally:
+            connection.close()
+
+
+def linked_openssl(path):
+    """The version of the OpenSSL that a program is linked with."""
+    linked = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
+    library = ctypes.CDLL(re.search(r"(/\S*libcrypto\S*)", linked)[1])
+    library.OpenSSL_version.restype = ctypes.c_char_p
+    return library.OpenSSL_version(0).decode().split()[1]
+
+
 WORKERS = {
     "libpq": Libpq,
     "psycopg2": Psycopg2,
@@ -435,6 +527,7 @@ WORKERS = {
     "psql": Psql,
     "dbmate": Dbmate,
     "pgbouncer": Pgbouncer,
+    "pgpool": Pgpool,
 }
 
 
