@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from . import _names
 from ._finding import Finding
 from ._names import squeezed
 from ._reader import Entry, Page
@@ -73,6 +74,7 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"asyncpg", "asyncpg", None),
         (r"pg8000", "pg8000", None),
         (r"django\.db\.backends\.postgresql|django\.contrib\.gis\.db\.backends\.postgis", "libpq", "django"),
+        (r"dj_database_url", "libpq", "django"),
         (r"io\.debezium", "pgjdbc", "debezium"),
         (r"org\.postgresql|PGSimpleDataSource|jdbc:postgresql|HikariDataSource|HikariConfig|DriverManager", "pgjdbc", None),
         (r"NpgsqlConnection|UseNpgsql|Npgsql", "npgsql", None),
@@ -93,12 +95,27 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"postgres_fdw", "libpq", "postgres_fdw"),
         (r"^psql\b", "psql", None),
         (r"^(pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|createdb|reindexdb)\b", "libpq", None),
+        (r"^provider postgresql", "lib-pq", "terraform"),
+        (r"community\.postgresql|^postgresql_(?:user|db|query|ping|info|privs|ext)$", "psycopg2", "ansible"),
         (r"ConnectionParameters", "pgadmin", None),
+        (r"airflow", "psycopg2", "airflow"),
         (r"PgConnection\.|PgConnectOptions\(\)\.set|vertx", "vertx", None),
     )
 )
+JAVASCRIPT = {"client": "knex", "dialect": "sequelize", "type": "typeorm"}
+"""By what key each names its driver."""
+IMPORTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), driver)
+    for pattern, driver in (
+        (r"import io\.vertx\.(?:reactivex\.|rxjava3\.|kotlin\.)?(?:pgclient|sqlclient)", "vertx"),
+        (r"import io\.r2dbc", "r2dbc"),
+        (r"import (?:static )?(?:org\.postgresql|java\.sql|javax\.sql|com\.zaxxer)", "pgjdbc"),
+        (r"""(?:from|require\()\s*["'](?:postgres|drizzle-orm/postgres-js)["']""", "postgres-js"),
+        (r"""(?:from|require\()\s*["'](?:pg|pg-promise|pg-pool|knex|typeorm|sequelize|drizzle-orm/node-postgres)["']""", "node-postgres"),
+    )
+)
+"""Whose objects a source file makes; they decide where one library alone is imported."""
 KINDS = {
-    "pg": ("node-postgres", None),
     "django.db.backends.postgresql": ("libpq", "django"),
     "django.db.backends.postgresql_psycopg2": ("psycopg2", "django"),
     "django.contrib.gis.db.backends.postgis": ("libpq", "django"),
@@ -108,11 +125,19 @@ KINDS = {
     "pdo_pgsql": ("pdo", None),
     "pgsql": ("pdo", None),
 }
+PROGRAM = re.compile(r"\s*(?:\w+=\S+\s+)*(?:exec\s+)?(?:/\S*/)?(psql|pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|reindexdb)\s")
 CODE = ("python", "javascript", "typescript", "java", "kotlin", "go", "ruby", "php", "csharp", "rust", "scala")
 
 
-def guess(finding: Finding, page: Page, labels: Sequence[str], kind: str, entries: Sequence[Entry]) -> None:
+def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | None, entries: Sequence[Entry]) -> None:
     """Set the driver, and what wraps it, where the place itself tells; the project's manifests tell the rest later."""
+    if any("sslaccept" in finding.settings or squeezed(e.name) == "sslaccept" for e in entries):
+        finding.driver = "prisma"
+        return
+    if any("reactive" in e.name and "datasource" in e.name.lower() for e in entries):
+        finding.driver, finding.wrapper = "vertx", "quarkus"
+        return
+    kind, kind_name = (named.value, named.name) if named is not None else ("", "")
     for pattern, driver, wrapper in FORMS:
         if finding.form and pattern.search(finding.form):
             finding.driver, finding.wrapper = driver, wrapper or _wrapper_of(finding.path)
@@ -121,11 +146,25 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], kind: str, entrie
     if known:
         finding.driver, finding.wrapper = known
         return
+    if page.language in ("javascript", "typescript") and kind_name in JAVASCRIPT and _names.leaning(kind) > 0:
+        finding.driver, finding.wrapper = "node-postgres", JAVASCRIPT[kind_name]
+        return
     around = " ".join(labels[:4])
     for pattern, driver, wrapper in WORDS:
         if pattern.search(around):
             finding.driver, finding.wrapper = driver, wrapper
             return
+    imported = {driver for pattern, driver in IMPORTS if page.language in CODE and pattern.search(page.text.text[:20_000])}
+    if len(imported) == 1:
+        finding.driver = imported.pop()
+        return
+    if any(squeezed(e.name) == "rejectunauthorized" for e in entries) and not page.language:
+        finding.candidates = ("node-postgres", "postgres-js")
+        return
+    program = next((m for e in entries if (m := PROGRAM.match(e.value))), None)
+    if program is not None:
+        finding.driver = "psql" if program[1] == "psql" else "libpq"
+        return
     for pattern, driver, wrapper in FILES:
         if pattern.search(finding.path):
             finding.driver, finding.wrapper = driver, wrapper

@@ -22,6 +22,9 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _TEST_FILE = re.compile(
     r"(_test\.go|\.test\.[jt]sx?|\.spec\.[jt]sx?|_spec\.rb|(^|/)test_[\w]+\.py|_test\.py|Tests?\.(java|kt|cs|php)|IT\.java|conftest\.py)$"
 )
+_CI_FILE = re.compile(
+    r"(^|/)(\.github/workflows/|\.gitlab-ci|\.circleci/|\.travis\.|Jenkinsfile|azure-pipelines|bitbucket-pipelines|\.buildkite/|cloudbuild\.|buildspec\.|appveyor\.|\.drone\.|\.gitlab/ci/)"
+)
 _EXAMPLE_FILE = re.compile(r"\.(example|sample|template|dist|tmpl)$|\.env\.(example|sample|template|dist)|(^|/)example[\w.-]*$")
 
 
@@ -33,12 +36,10 @@ def word(text: str) -> str | None:
 
 def of(path: str, labels: Iterable[str] = (), host: str = "") -> str | None:
     """The environment of a finding in *path*, under *labels* (innermost first), for *host*."""
-    if _WORDS[0][1].search(path.lower()) and path.startswith(
-        (".", "Jenkinsfile", "azure-", "bitbucket", "cloudbuild", "buildspec")
-    ):
+    if _CI_FILE.search(path):
         return "ci"
     for label in labels:
-        if label and len(label) < 60:
+        if label and len(label) < 60 and label != "spec":  # Kubernetes has one everywhere
             found = word(label)
             if found in ("prod", "staging", "dev", "test"):
                 return found

@@ -37,6 +37,8 @@ class Finding:
     driver: str | None = None
     wrapper: str | None = None
     version: str | None = None
+    candidates: tuple[str, ...] = ()
+    """The drivers it may be, while ``driver`` is not known: what they all agree on is known."""
     mode: str | None = None
     roots: str | None = None
     decidable: bool = True
@@ -98,6 +100,8 @@ class Store:
     intermediates: int = 0
     name: str = ""
     vendored: bool = False
+    beside: bool = False
+    """Pasted into code that connects to PostgreSQL and to nothing else."""
     failed: str = ""
 
 

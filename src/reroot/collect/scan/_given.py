@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ...model import Files, Given
 from . import _names
+from ._contexts import MAKERS, TELLS
 from ._finding import Finding
 
 LIBPQ = frozenset(
@@ -18,6 +19,9 @@ NODE = frozenset({"node-postgres", "postgres-js", "sequelize", "knex", "typeorm"
 NODE_OPTIONS = frozenset(
     {"ssl", "dialectOptions", "connection", "extra", "connectionString", "sslmode", "pool", "dialect_options", "options"}
 )
+TRANSLATED = {"ssl_require": "require"}
+"""Switches of helpers, and the mode that each sets: dj-database-url's."""
+VERTX = {"mode": "sslMode", "roots": "trustCertificates", "off": "trustAll", "": "hostnameVerificationAlgorithm"}
 OWN = frozenset(
     [
         "sslmode",
@@ -65,7 +69,9 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
     dsn = None
     version = finding.version if driver == finding.driver else None
     if finding.form:
-        if driver == "sqlalchemy":
+        if driver in ("pdo", "php-pgsql") and finding.form not in ("pdo", "pgsql", "keywords"):
+            options = {**inner, **options}  # a URL that a framework takes apart
+        elif driver == "sqlalchemy":
             dsn = _dsn("url", inner).replace("postgresql:", finding.form + ":", 1)
         elif "+" in finding.form or finding.form in ("odbc", "asyncpg", "psycopg"):
             options = {**{k: _value(v) if driver in ("asyncpg", "pg8000") else v for k, v in inner.items()}, **options}
@@ -98,11 +104,15 @@ def _dsn(form: str, options: dict[str, str]) -> str:
 
 def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
     found: dict[str, object] = {}
+    if driver in ("asyncpg", "pg8000") and (context := _context(options)) is not None:
+        return context
     for name, value in options.items():
         last = name.rpartition(".")[2]
         role = _names.role(last)
+        if last in TRANSLATED and value.strip().lower() == "true":
+            last, value, role = "sslmode", TRANSLATED[last], "mode"
         if driver in LIBPQ or driver == "pgjdbc":
-            if last.lower() in OWN and (last == last.lower() or driver != "pgjdbc"):
+            if last.lower() in OWN and role not in ("mode", "roots") and (last == last.lower() or driver != "pgjdbc"):
                 found[last.lower() if driver in LIBPQ else last] = value
             elif role == "mode":
                 found["sslmode"] = value
@@ -114,6 +124,14 @@ def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
                 return None
         elif role == "mode" and driver == "asyncpg":
             found["ssl"] = value
+        elif driver == "vertx":
+            if role not in VERTX and last[:1].lower() + last[1:] not in VERTX.values():
+                return None
+            found[VERTX.get(role, last[:1].lower() + last[1:])] = value
+        elif driver == "sqlx" and role in ("mode", "roots"):
+            found["sslmode" if role == "mode" else "sslrootcert"] = value
+        elif driver == "npgsql" and role == "mode":
+            found[last] = value.replace("-", "")
         elif last.lower() in OWN or driver == "npgsql":
             found[last] = _value(value) if driver in ("asyncpg", "pg8000") else value
         elif role == "mode":
@@ -123,11 +141,24 @@ def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
     return found
 
 
+def _context(options: dict[str, str]) -> dict[str, object] | None:
+    """An SSLContext, put together by ``_contexts.py``, as the driver's table has it."""
+    for name in ("ssl", "ssl_context"):
+        if options.get(name) in MAKERS:
+            told: dict[str, object] = {"from": options[name]}
+            for key in TELLS & set(options):
+                told[key] = _value(options[key]) if key == "check_hostname" else options[key]
+            return {name: told}
+    return None
+
+
 def _nested(options: dict[str, str]) -> dict[str, object] | None:
     """``ssl.rejectUnauthorized`` becomes an object within an object."""
     found: dict[str, object] = {}
     for name, value in options.items():
         parts = [p for p in name.split(".") if p]
+        if parts[0] == "connection" and len(parts) > 1:
+            parts = parts[1:]  # Knex's own object: node-postgres is given what stands in it
         if not parts or parts[0] not in NODE_OPTIONS:
             return None
         here = found

@@ -18,6 +18,11 @@ _CDK = re.compile(r"CaCertificate\.(?:RDS_CA_(\w+)|of\(\s*[\"']([\w-]+))")
 _RESOURCE = re.compile(r"resource aws_(db_instance|rds_cluster_instance|rds_cluster)\b")
 _STRANGER = re.compile(r"mysql|maria|oracle|sqlserver|docdb|neptune|db2", re.IGNORECASE)
 _FORCED = frozenset({"rdsforcessl"})
+_CLOUD_SQL = {
+    "ALLOW_UNENCRYPTED_AND_ENCRYPTED": "RR505",
+    "ENCRYPTED_ONLY": "RR504",
+    "TRUSTED_CLIENT_CERTIFICATE_REQUIRED": "RR504",
+}
 _AZURE = frozenset({"sslenforcementenabled", "sslenforcement", "requiresecuretransport"})
 
 
@@ -38,7 +43,7 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
             continue
         if IDENTIFIER.match(entry.value) or _NAME.match(word) or _CDK.search(entry.value):
             _identifier(page, path, harvest, entry, labels, word)
-        elif word in _FORCED or (word in _AZURE and "postgres" in (around + path).lower()):
+        elif (word == "sslmode" and entry.value.strip() in _CLOUD_SQL) or (word in ("requiressl",) and "ip_configuration" in around) or word in _FORCED or (word in _AZURE and "postgres" in (around + path).lower()):
             _forced(page, path, harvest, entry, labels)
     for block in page.blocks:
         if _RESOURCE.match(block.label) and "cluster " not in block.label.replace("rds_cluster ", "cluster "):
@@ -88,6 +93,7 @@ def _forced(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[
     rule = (
         "RR504" if value in ("1", "on", "true", "enabled") else "RR505" if value in ("0", "off", "false", "disabled") else "RR502"
     )
+    rule = _CLOUD_SQL.get(entry.value.strip(), rule)
     finding = _finding(page, path, entry, labels, rule)
     finding.mode = f"{entry.name}={entry.value.strip()}"
     finding.decidable = rule != "RR502"

@@ -46,6 +46,15 @@ class Interpolation:
 PLAIN = Interpolation()
 
 
+_RAILS_PATH = re.compile(r"""<%=\s*(?:Rails\.root|Pathname\.pwd)\.join\(((?:\s*["'][\w./\-]+["']\s*,?)+)\)(?:\.to_s)?\s*-?%>""")
+
+
+def path_of(text: str) -> str | None:
+    """The path below the project that ``<%= Rails.root.join("config", "db.pem") %>`` stands for; None for anything else."""
+    match = _RAILS_PATH.fullmatch(text.strip())
+    return "/".join(re.findall(r"[\w./\-]+", match[1])) if match else None
+
+
 def look(text: str) -> Interpolation:
     """The variables that *text* takes, innermost names last component first seen."""
     if not text or not any(c in text for c in "$%{<#("):

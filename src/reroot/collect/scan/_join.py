@@ -10,8 +10,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
+from itertools import takewhile
 
 from . import _environment, _stores
 from ._finding import Copied, Definition, Finding, Harvest, Store
@@ -44,10 +45,11 @@ def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = 
         s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem" or _CERTIFICATES.search(s.path)
     }
     _name_drivers(findings, harvests)
+    own = {path.split("/")[0] for path, harvest in harvests.items() if harvest.drivers and "/" in path}
     for finding in findings:
         if finding.refers:
-            _values(finding, definitions)
-    _driver_of_variables(findings)
+            _values(finding, definitions, own)
+    _driver_of_variables(findings, own)
     referred = _resolve(findings, stores, copies, wanted)
     findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today, wanted)
     return _once(findings)
@@ -78,8 +80,10 @@ def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) 
             names -= {"asyncpg", "pg8000"}
         if len(names) == 1:
             one = next(k for k in known if k[0] in names)
-            finding.driver, finding.version = one[0], one[1] or None
+            finding.driver, finding.version = one[0], one[1] or None if one[2] in ("", "pg-promise") else None
             finding.wrapper = finding.wrapper or one[2] or None
+        elif len(names) > 1 and finding.driver is None:
+            finding.candidates = tuple(sorted(names))
         elif finding.name.startswith("PG") and finding.driver is None and not names:
             finding.driver = "libpq"
 
@@ -97,29 +101,42 @@ def _nearest(path: str, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> 
 
 
 def _version(finding: Finding, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> None:
-    for driver, version, _ in _nearest(finding.path, by_folder):
-        if driver == finding.driver and version:
+    for driver, version, wrapper in _nearest(finding.path, by_folder):
+        if driver == finding.driver and version and wrapper in ("", "pg-promise"):
             finding.version = version
 
 
-def _driver_of_variables(findings: list[Finding]) -> None:
-    """A variable is read by the driver of the code that refers to it."""
-    readers: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+def _driver_of_variables(findings: list[Finding], own: Container[str]) -> None:
+    """A variable is read by the driver of the code that refers to it: the nearest code, and never another project's."""
+    readers: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.driver and finding.refers:
             for name in finding.refers:
-                readers[squeezed(name)].add((finding.driver, finding.wrapper))
+                readers[squeezed(name)].append(finding)
     for finding in findings:
         if finding.driver is None and finding.name:
-            found = readers.get(squeezed(finding.name), set())
-            if len({d for d, _ in found}) == 1:
-                finding.driver, finding.wrapper = next(iter(found))
+            found = [f for f in readers.get(squeezed(finding.name), ()) if not _apart(f.path, finding.path, own)]
+            most = max((_shared(f.path, finding.path) for f in found), default=0)
+            nearest = [f for f in found if _shared(f.path, finding.path) == most]
+            if len({f.driver for f in nearest}) == 1:
+                finding.driver, finding.wrapper = nearest[0].driver, nearest[0].wrapper
+
+
+def _shared(one: str, other: str) -> int:
+    """How many folders two paths share."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)))
+
+
+def _apart(one: str, other: str, own: Container[str]) -> bool:
+    """Do two paths belong to different projects? *own* are the top folders that have a manifest of dependencies."""
+    first, second = one.split("/")[0], other.split("/")[0]
+    return first != second and first in own and second in own
 
 
 # ── variables ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _values(finding: Finding, definitions: Mapping[str, list[Definition]]) -> None:
+def _values(finding: Finding, definitions: Mapping[str, list[Definition]], own: Container[str]) -> None:
     top = finding.path.split("/")[0] if "/" in finding.path else ""
     for name in finding.refers:
         written = name.rpartition(".")[2].split("[")[0]
@@ -127,7 +144,7 @@ def _values(finding: Finding, definitions: Mapping[str, list[Definition]]) -> No
             continue  # a local name, not a variable of the environment
         last = squeezed(written)
         found = [d for d in definitions.get(last, ()) if (d.path, d.line) != (finding.path, finding.line) and d.value]
-        near = [d for d in found if d.path.split("/")[0] == top] or found
+        near = [d for d in found if d.path.split("/")[0] == top] or [d for d in found if not _apart(d.path, finding.path, own)]
         for definition in near[:MAX_JOINED]:
             entry = (definition.path, definition.line, definition.value)
             if entry not in finding.joined and len(finding.joined) < MAX_JOINED:

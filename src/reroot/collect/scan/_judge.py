@@ -5,9 +5,12 @@ table, or the driver is not known, the words of the setting decide what can be s
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from ... import drivers
 from ...errors import RerootError, SettingsError
@@ -20,15 +23,16 @@ from ._given import LIBPQ, given_of
 
 def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     """Fill in rule, level, policy and text of a *setting*; the driver's policy, where it is known."""
-    policy = _policy(finding, files) if finding.kind == "setting" and finding.decidable and not finding.rule else None
-    if policy is not None and policy.refused is None:
-        finding.verdict = "plaintext" if policy.ask is Ask.NEVER else None if policy.chain else "not-verifying"
-        finding.policy = {
-            "ask": policy.ask.value,
-            "check": policy.check.value,
-            "on_distrust": policy.on_distrust.value,
-            "roots": {"from": policy.roots.origin.value, "path": policy.roots.path or None},
-        }
+    told = finding.kind == "setting" and finding.decidable and finding.rule in ("", "RR301")
+    policies = _policies(finding, files) if told else ()
+    if any(p.undecidable is not None for p in policies):
+        # its code decides; of a default nothing is hidden, and of an unknown driver nothing is known
+        finding.decidable = finding.decidable and (finding.driver is None or not finding.mode)
+        policies = ()
+    working = tuple(p for p in policies if p.refused is None)
+    finding.policy, finding.verdict = _agreed(working), _verdict(working)
+    policies = working or policies
+    policy = policies[-1] if len({_essence(p) for p in policies}) == 1 else None
     if not finding.rule:
         finding.rule = _rule(finding, policy)
     if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):
@@ -40,15 +44,42 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     return policy
 
 
+def _agreed(policies: Sequence[TrustPolicy]) -> dict[str, object] | None:
+    """What all policies that a client may have say alike; None for each thing that they differ about."""
+    told: dict[str, object] = {
+        "ask": _one(p.ask.value for p in policies),
+        "check": _one(p.check.value for p in policies),
+        "on_distrust": _one(p.on_distrust.value for p in policies),
+    }
+    if not any(told.values()):
+        return None
+    return {**told, "roots": {"from": _one(p.roots.origin.value for p in policies), "path": _one(p.roots.path for p in policies) or None}}
+
+
+def _one(values: Iterable[str]) -> str | None:
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
+
+
+def _verdict(policies: Sequence[TrustPolicy]) -> str | None:
+    """What no rotation changes: a client that asks for no TLS, and one that checks nothing."""
+    if not policies or any(p.chain for p in policies):
+        return None
+    never = {p.ask is Ask.NEVER for p in policies}
+    return "plaintext" if never == {True} else "not-verifying" if never == {False} else None
+
+
 def assumed(finding: Finding) -> Files:
     """The client's machine, as far as a text tells: the roots that are named exist, and nothing else does."""
 
     def look(path: str) -> File:
         named = (finding.roots or "").strip("'\"")
+        if path in finding.settings.values():
+            named = path
         if path.endswith("root.crt") and "verify" in (finding.mode or "").lower() and not named:
-            return File(path, FileState.FOUND, b"")  # else such a client would not connect today
+            return File(path, FileState.FOUND, _any_root())  # else such a client would not connect today
         there = bool(named) and (path == named or path.endswith("/" + named.lstrip("./~")))
-        return File(path, FileState.FOUND if there else FileState.MISSING, b"" if there else None)
+        return File(path, FileState.FOUND if there else FileState.MISSING, _any_root() if there else None)
 
     return look
 
@@ -67,13 +98,14 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-_POLICIES: dict[tuple[object, ...], TrustPolicy | None] = {}
+_POLICIES: dict[tuple[object, ...], tuple[TrustPolicy, ...]] = {}
 
 
-def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
-    """The driver's policy; the same settings are asked about once."""
+def _policies(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
+    """The policies that the client may have, one for each driver and version it may be; the same settings are asked about once."""
     key = (
         finding.driver,
+        finding.candidates,
         finding.wrapper,
         finding.version,
         finding.form,
@@ -83,34 +115,60 @@ def _policy(finding: Finding, files: Files) -> TrustPolicy | None:
         finding.roots,
     )
     if key not in _POLICIES:
-        _POLICIES[key] = _asked(finding, files)
+        _POLICIES[key] = _anyone(finding, files) if finding.driver is None else _asked(finding, files)
     return _POLICIES[key]
 
 
-def _asked(finding: Finding, files: Files) -> TrustPolicy | None:
-    if finding.driver is None:
-        return None
+ANYONE = ("libpq", "asyncpg", "node-postgres", "postgres-js", "pgx", "lib-pq", "sqlx", "prisma")
+"""Who may read a connection URL of whom nothing is known."""
+
+
+def _anyone(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
+    names = finding.candidates or (ANYONE if finding.form in ("postgres", "postgresql") else ())
+    if not names and not finding.form and set(finding.settings) <= {"sslmode", "ssl_mode", "sslMode", "sslrootcert", "sslRootCert"}:
+        names = ANYONE if finding.mode else ()
+    if finding.form == "keywords":
+        names = finding.candidates or ("libpq", "pgx", "lib-pq")
+    found = [_asked(replace(finding, driver=name), files) for name in names]
+    return tuple(p for policies in found for p in policies) if all(found) else ()
+
+
+def _essence(policy: TrustPolicy) -> tuple[object, ...]:
+    return policy.ask, policy.check, policy.on_distrust, policy.roots.origin
+
+
+def _asked(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
+    """What the driver's own table says of every version it may be; empty where that cannot be told."""
     name = finding.wrapper if finding.wrapper in WRAPPERS and finding.wrapper in drivers.names() else finding.driver
     driver = drivers.find(name or "")
     if driver is None:
-        return None
+        return ()
     given = given_of(finding, driver.name, files)
     if given is None:
-        return None
+        return ()
     policies: list[TrustPolicy] = []
-    try:
-        for candidate in driver.possible(given):
+    refused: list[TrustPolicy] = []
+    for candidate in driver.possible(given):
+        try:
             policy = driver.policy(candidate, driver.read(candidate))
-            if policy.undecidable is not None:
-                return None
-            policies.append(policy)
-    except SettingsError as error:
-        return TrustPolicy(Ask.NEVER, refused=Reason("settings-error", error.message, driver.source))
-    except (RerootError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if not policies or len({(p.ask, p.check, p.on_distrust, p.roots.origin) for p in policies}) > 1:
-        return None
-    return policies[-1]
+        except SettingsError as error:
+            refused.append(TrustPolicy(Ask.NEVER, refused=Reason("settings-error", error.message, driver.source)))
+            continue
+        except (RerootError, ValueError, KeyError, TypeError, AttributeError):
+            return ()
+        if policy.undecidable is not None:
+            return (policy,)
+        policies.append(policy)
+    return tuple(policies or refused)
+
+
+@lru_cache
+def _any_root() -> bytes:
+    """A file with a root in it, for drivers that look into the one that is named."""
+    from ... import authorities
+
+    pem = authorities.find("aws")[0].roots[0].certificate.der
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(pem) + b"-----END CERTIFICATE-----\n"
 
 
 def _rule(finding: Finding, policy: TrustPolicy | None) -> str:

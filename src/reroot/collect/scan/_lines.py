@@ -25,7 +25,7 @@ def assign(page: Page, name: str, raw: str, at: int, key_at: int, block: int, *,
     """Add ``name = raw`` with its quotes taken off, and a comment after it cut; *at* is where *raw* starts."""
     lead = len(raw) - len(raw.lstrip())
     value, at = raw.strip(), at + lead
-    if value[:1] in QUOTES and value.find(value[0], 1) > 0:
+    if value and value[0] in QUOTES and value.find(value[0], 1) > 0:
         close = value.rfind(value[0])
         rest = value[close + 1 :].strip()
         if rest and not rest.startswith((*comments, ";", ",")):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from . import _ignores, reader_for
+from ._contexts import hand_over
+from ._drivers import CODE
 from ._finding import Harvest, Limit
 from ._infrastructure import infrastructure
 from ._manifests import manifest
-from ._process import process_wide
+from ._process import accepting, process_wide
 from ._reader import Unreadable
-from ._recognise import recognise
+from ._recognise import lean_of_file, recognise
 from ._steps import steps, take_apart
 from ._stores import pasted
 from ._text import Text
@@ -29,6 +31,7 @@ def look(path: str, data: bytes, *, vendored: bool = False) -> Harvest:
     if len(data) > MAX_BYTES:
         return Harvest(limits=[Limit(path, f"larger than {MAX_BYTES >> 20} MiB: only looked for words")])
     harvest = Harvest()
+    beside = False
     text = Text.decode(path, data)
     if not vendored and not PROSE.search(path):
         reader = reader_for(path)
@@ -36,16 +39,19 @@ def look(path: str, data: bytes, *, vendored: bool = False) -> Harvest:
             try:
                 page = reader.read(text)
                 take_apart(page)
+                hand_over(page)
                 harvest = recognise(page, path)
                 infrastructure(page, path, harvest)
                 process_wide(page, path, harvest)
+                accepting(page, path, harvest)
                 steps(page, path, harvest)
+                beside = page.language in CODE and lean_of_file(page, path) == 2 and bool(harvest.findings)
             except Unreadable as reason:
                 harvest.limits.append(Limit(path, str(reason)))
             except (RecursionError, MemoryError, OverflowError) as error:
                 harvest.limits.append(Limit(path, f"too deep to read ({type(error).__name__})"))
     if vendored or not PROSE.search(path):
-        pasted(text, path, harvest, vendored)
+        pasted(text, path, harvest, vendored, beside)
     manifest(text, path, harvest)
     harvest.ignores.extend(_ignores.inline(text))
     return harvest

@@ -24,13 +24,14 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "off",
             r".*(rejectunauthorized|trustservercertificate|trustall|trustallcertificates|insecureskipverify|sslaccept|sslskipverify|sslinsecure|allowinvalidcert\w*|acceptinvalidcerts?|sslnoverify|sslverify|verifyssl|sslverification|sslvalidate|checkhostname|verifymode|verifynone|dangeracceptinvalid\w+)$",
         ),
+        ("pqopt", r"^pqopt$"),
         ("factory", r"^(sslfactory|sslfactoryarg|sslhostnameverifier|socketfactory|databasesslfactory|sslsocketfactory)$"),
         (
             "roots",
             r".*(sslrootcert|sslrootca|rootcertificate|sslrootcrt|sslrootcertfile|sslrootcertpath|pgsslroot|servertlscafile|pgrootcert)$"
             r"|.*ssl(ca|cacert|cafile|capath|cacertpath|cacertfile|cacerts|cabundle|cert(ificate)?authority|rootcertificate|trustedca|catrust|castring|cacertificate|capem|cabase64|certca)$"
             r"|.*(db|database|pg|postgres|postgresql|rds)(tls)?(ca|cacert|cafile|capath|cacertpath|cabundle|cabundlepath|cacertificate|rootca|rootcert|rootcrt|serverca|servercert|certpath|cacrt|capem)$"
-            r"|^(ca|cacert|cafile|capath|cacertpath|cacerts|cacertificate|tlscafile|tlsca|tlscacert|trustcertificatepem(certs)?|cacertfile|rootca|rootcert|rootcrt|serverca|sslrootcertificate|servercertificate|pgtlsca)$",
+            r"|^(ca|cacert|cafile|capath|cacertpath|cacerts|cacertificate|tlscafile|tlsca|tlscacert|trustcertificatepem(certs)?|cacertfile|rootca|rootcert|rootcrt|serverca|sslrootcertificate|servercertificate|pgtlsca|certpath|trustcertificates|rootcas)$",
         ),
         (
             "truststore",
@@ -63,7 +64,7 @@ _SQUEEZE = re.compile(r"[\s_\-.:/]")
 
 POSTGRES = re.compile(
     r"postgres|postgis|psycopg|asyncpg|pg8000|npgsql|pgjdbc|libpq|pgbouncer|pgpool|pgadmin|(?<![a-z])pg(?![a-z])|pgx|(?<![a-z])psql|rds\.force_ssl"
-    r"|(?<![a-z])pgsql|jdbc:postgresql|timescale|cockroach|node-postgres|\bpg_|(?<![A-Za-z])PG[A-Z_]|PgPool|PgConnect|PgSsl|PGSimple|redshift|supabase|neon\.tech|\bpg\.|Pg[A-Z]|config/(?:runtime|prod|dev|test|config)\.exs|\bEcto\b",
+    r"|(?<![a-z])pgsql|jdbc:postgresql|timescale|cockroach|node-postgres|\bpg_|(?<![A-Za-z])PG[A-Z_]|PgPool|PgConnect|PgSsl|PGSimple|redshift|supabase|neon\.tech|\bpg\.|Pg[A-Z]|dj_database_url|config/(?:runtime|prod|dev|test|config)\.exs|\bEcto\b",
 )
 STRANGER = re.compile(
     r"redis|mysql|maria|kafka|mongo|elastic|opensearch|ldap|smtp|rabbit|amqp|clickhouse|cassandra|mssql|sqlserver|sql_server|sqlsrv|oracle|(?<![a-z])nginx"
@@ -142,6 +143,7 @@ _OUR_STEMS = (
     "'pg'",
     '"pg"',
     "/pg",
+    "dj_database_url",
 )
 _THEIR_STEMS = (
     "redis",

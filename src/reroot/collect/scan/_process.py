@@ -10,6 +10,9 @@ from ._reader import Page
 
 _STORES = {"NODE_EXTRA_CA_CERTS": "node-postgres", "SSL_CERT_FILE": None, "SSL_CERT_DIR": None}
 _JAVA = re.compile(r"javax\.net\.ssl\.trustStore(?:[\"']?\s*[=,:]\s*[\"']?)([^\s\"',;)]+)")
+_ACCEPTS = re.compile(
+    r"\b(?:Use)?((?:User|Remote)CertificateValidationCallback)\s*(?:\(|\+?=)\s*(?:delegate\s*)?(?:\([^()]{0,120}\)|\w{1,30})\s*(?:=>\s*true\b|\{\s*return\s+true)"
+)
 _OURS = re.compile(
     r"rds|aurora|postgres|pgsql|(?<![a-z])pg(?![a-z])|(?<![a-z])db(?![a-z])|database|jdbc|hikari|datasource|global-bundle",
     re.IGNORECASE,
@@ -54,6 +57,18 @@ def process_wide(page: Page, path: str, harvest: Harvest) -> None:
         )
         finding.roots, finding.name = match[1], "javax.net.ssl.trustStore"
         finding.decidable = "$" not in match[1]
+
+
+def accepting(page: Page, path: str, harvest: Harvest) -> None:
+    """Npgsql's callback that says yes to every certificate."""
+    if page.language != "csharp" or "CertificateValidationCallback" not in page.text.text or "Npgsql" not in page.text.text:
+        return
+    for match in _ACCEPTS.finditer(page.text.text):
+        line = page.text.line_at(page.text.place(page.text.at(match.start()))[0]).lstrip()
+        if not line.startswith(("//", "*", "/*")):
+            at, end = page.text.at(match.start()), page.text.at(match.end())
+            finding = _add(page, path, harvest, at, at, end, "setting", "RR111", "npgsql")
+            finding.mode, finding.name, finding.spots = f"{match[1]}=true", match[1], {}
 
 
 def _add(

@@ -51,6 +51,8 @@ class Entry:
     plain: bool = True
     refers: tuple[str, ...] = ()
     default: str | None = None
+    written: str = ""
+    """The value as written, where ``value`` is what it means: ``SslMode.VerifyCA``."""
     exact: bool = True
     """False when the value is put together from several places, so that its characters have no place of their own."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from . import _dsn, _environment, _names
 from ._drivers import guess
 from ._finding import Definition, Finding, Harvest, Spot
+from ._interpolation import look
 from ._reader import Entry, Page
 
 _INSIDE = re.compile(
@@ -100,7 +101,7 @@ def _undecided_calls(page: Page, path: str, file_lean: int, known: list[Finding]
         if any(first - 1 <= f.line <= line + 12 and f.kind == "setting" for f in (*known, *found)):
             continue
         finding = _finding(page, path, entry, entry, labels, "setting")
-        guess(finding, page, labels, "", [entry])
+        guess(finding, page, labels, None, [entry])
         finding.decidable, finding.refers, finding.level, finding.rule = False, entry.refers, "note", "RR121"
         found.append(finding)
     return found
@@ -141,6 +142,8 @@ def _key(page: Page, entry: Entry, is_dsn: bool) -> tuple[int, str]:
 def _opens_into(page: Page, block: int) -> bool:
     """Does a block only hold options of the connection around it?"""
     here = page.blocks[block]
+    if here.kind == "call" and _TRUST.search(here.label):
+        return True
     if not here.label and here.kind == "object":
         return here.parent > 0 and page.blocks[here.parent].kind == "call"
     return bool(_INSIDE.match(_names.squeezed(here.label.rpartition(" ")[2])))
@@ -211,6 +214,10 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
     ):
         return False
     if (value in _names.STRANGE_MODES and role == "mode") or word.startswith("clienttls") or INFRASTRUCTURE.match(entry.value):
+        return False
+    if role == "mode" and page.language and not entry.plain and file_lean < 1 and not any("_" in r for r in entry.refers):
+        return False
+    if role == "truststore" and file_lean < 2 and word.startswith(("connectssl", "sslt", "kafka", "producer", "consumer")):
         return False
     if role == "mode" and entry.plain and entry.value.strip().isupper() and file_lean < 2 and "_" in entry.value:
         return False
@@ -286,7 +293,7 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     if not (mode or roots or off or factory) and switch is not None and not entry_is_switch(switch):
         return None
     pasted = roots is not None and "BEGIN" in roots.value[:80]
-    inside_tls = page.language in ("javascript", "typescript") and any(
+    inside_tls = page.language in ("javascript", "typescript", "go") and any(
         _TLS_LABEL.match(label) for label in page.labels(first_of(entries).block)[:2]
     )
     if pasted and not (mode or switch or off or factory or inside_tls):
@@ -306,18 +313,28 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     finding.mode = _mode_text(mode, switch, off, factory)
     finding.roots = _shown(roots) if roots is not None and _shown(roots) else None
     finding.settings = settings
+    inside = group.first("pqopt")
+    if inside is not None and (given := re.search(r"sslrootcert\s*=\s*([^\s}]+)", inside.value)):
+        finding.roots, finding.settings = finding.roots or given[1], {**settings, inside.name: inside.value}
     kind = group.first("kind")
-    guess(finding, page, labels, kind.value if kind else "", entries)
+    guess(finding, page, labels, kind, entries)
     host = group.first("host")
     finding.host = host.value if host and host.plain else ""
     own = all(_names.is_own(e.name) for e in entries if _names.role(e.name) in ("switch", "off"))
-    finding.decidable = page.sure and own and all(e.plain for e in entries)
+    deciders = [e for e in entries if e is not roots or not mode]  # where the roots stand does not change what is checked
+    finding.decidable = page.sure and own and all(e.plain for e in deciders)
     finding.refers = tuple(dict.fromkeys(r for e in entries for r in e.refers))
     finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries if e.exact}
     return finding
 
 
-_TLS_LABEL = re.compile(r"^(ssl|tls|sslOptions|ssl_options|sslConfig)$")
+_TRUST = re.compile(r"(?:TrustOptions|SSLOptions|SslOptions|addCertPath)$")
+"""Calls that only make what a connection is given to trust."""
+_FALLBACK = re.compile(r"env\b|environ|ENV|Environment|\?\?|\|\||\?:|:-|getenv|lookup|default", re.IGNORECASE)
+"""What stands before a connection string that only holds when a variable is not set."""
+_TLS_LABEL = re.compile(r"^(ssl|tls|sslOptions|ssl_options|sslConfig|TLSConfig|tls\.Config)$")
+_SERVICE_FILE = re.compile(r"pg_service\.conf$")
+_CALLED = re.compile(r"(?:^|\.|::)(?:a?connect|create_pool|ConnectionPool|AsyncConnectionPool|new|Connection)$")
 _CONNECTS = re.compile(r"URL|DSN|URI|DATABASE|POSTGRES|CONNECTION")
 
 
@@ -345,9 +362,11 @@ def entry_is_switch(entry: Entry) -> bool:
 
 def _mode_text(mode: Entry | None, switch: Entry | None, off: Entry | None, factory: Entry | None) -> str | None:
     if mode is not None:
-        return _shown(mode)
+        return mode.written or _shown(mode)
     for entry in (off, factory, switch):
         if entry is not None:
+            if squeezed_value(entry.value) in _names.MODES:
+                return _shown(entry)
             return f"{entry.name.rpartition('.')[2]}={_shown(entry)}"
     return None
 
@@ -368,9 +387,13 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
     elif switch or factory or (off and off.name.lower() != "uselibpqcompat"):
         one = off if off and off.name.lower() != "uselibpqcompat" else factory or switch
         assert one is not None
-        finding.mode = f"{one.name}={one.value}"
+        finding.mode = one.value if one.value.lower() in _names.MODES else f"{one.name}={one.value}"
     finding.roots = roots.value if roots is not None else None
-    plain = all(o.plain for o in (mode, roots, switch, off, factory) if o is not None) and dsn.closed
+    pinned = dsn.option("sslfactoryarg")
+    if finding.roots is None and pinned is not None and pinned.plain and factory is not None and "SingleCert" in factory.value:
+        finding.roots = pinned.value
+    deciders = (mode, switch, off, factory) if mode or switch or factory else (roots, off)
+    plain = all(o.plain for o in deciders if o is not None) and dsn.closed
     refers = [r for o in (mode, roots, switch, factory) if o is not None for r in _refers(o.value)]
     for name, option in (("mode", mode or switch), ("roots", roots)):
         if option is not None and entry.exact:
@@ -394,15 +417,16 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
             for key, spot in extra.spots.items():
                 finding.spots.setdefault(key, spot)
     kind = group.first("kind")
-    guess(finding, page, labels, kind.value if kind else "", [entry])
+    guess(finding, page, labels, kind, [entry])
     finding.decidable = page.sure and plain
+    before = entry.value[: dsn.start]
+    if not entry.plain and _FALLBACK.search(before) and look(entry.value[dsn.start : dsn.end]).plain:
+        finding.decidable, refers = False, [*refers, *entry.refers]  # what holds when a variable is not set
     finding.refers = tuple(dict.fromkeys(refers))
     return finding
 
 
 def _refers(value: str) -> tuple[str, ...]:
-    from ._interpolation import look
-
     return look(value).refers
 
 
@@ -413,15 +437,26 @@ def _left_to_default(page: Page, path: str, group: Group) -> Finding | None:
     first = None
     if named_pg is not None:
         first = named_pg
-    elif kind is not None and _kind_lean(group) > 0 and (host or base) and page.blocks[kind.block].kind != "resource":
+    elif base is not None and ((host is not None and _SERVICE_FILE.search(path)) or _made_by(page, group.block)):
+        first = host or base
+    elif kind is not None and _kind_lean(group) > 0 and (host or base or group.first("url")) and page.blocks[kind.block].kind != "resource":
         first = kind
     if first is None or path.endswith((".tf", "package.json")):
         return None
     labels = page.labels(first.block)
     finding = _finding(page, path, first, first, labels, "setting")
     finding.host = host.value if host and host.plain else ""
-    guess(finding, page, labels, kind.value if kind else "", [first])
+    guess(finding, page, labels, kind, [first])
+    url = group.first("url")
+    if url is not None and not url.plain:
+        finding.decidable, finding.refers, finding.rule = False, url.refers, "RR121"
     return finding
+
+
+def _made_by(page: Page, block: int) -> bool:
+    """Is a block the call that makes a connection to PostgreSQL, and to nothing else?"""
+    here = page.blocks[block]
+    return here.kind == "call" and _names.leaning(here.label) > 0 and bool(_CALLED.search(here.label))
 
 
 def _finding(page: Page, path: str, first: Entry, last: Entry, labels: list[str], kind: str, offset: int = 0) -> Finding:
@@ -439,7 +474,7 @@ def _finding(page: Page, path: str, first: Entry, last: Entry, labels: list[str]
 def _option(page: Page, group: Group, entry: Entry) -> str:
     """An option's own name; in JavaScript with the objects around it, up to the connection: ``ssl.rejectUnauthorized``."""
     last = entry.name.rpartition(".")[2]
-    if page.language not in ("javascript", "typescript"):
+    if page.language not in ("javascript", "typescript") and _names.squeezed(last) != "rejectunauthorized":
         return last
     names, block = [last], entry.block
     while block > 0 and len(names) < 6 and _opens_into(page, block):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -259,13 +259,15 @@ class _Reading:
         above = node.parent
         while above is not None and above.type not in SCOPES:
             above = above.parent
-        if above is None:
-            return 0
-        if above.id not in self.scopes:
-            name = above.child_by_field_name("name")
+        return 0 if above is None else self.within(above)
+
+    def within(self, scope: Any) -> int:
+        """The block of a function or class."""
+        if scope.id not in self.scopes:
+            name = scope.child_by_field_name("name")
             label = self.text(name)[:60] if name is not None else ""
-            self.scopes[above.id] = self.page.block(label, 0, "mapping", self.offset(above.start_byte))
-        return self.scopes[above.id]
+            self.scopes[scope.id] = self.page.block(label, 0, "mapping", self.offset(scope.start_byte))
+        return self.scopes[scope.id]
 
     def tail(self, node: Any) -> str:
         """The last of a node's text: enough to name a call at the end of a long chain."""
@@ -277,6 +279,8 @@ class _Reading:
     def visit(self, node: Any, block: int) -> list[tuple[Any, int]]:
         """Take one node in; what stands in it, with the block it belongs to, is looked at next."""
         kind = node.type
+        if kind in SCOPES:
+            block = self.within(node)
         if self.values.is_string(node):
             self.values.add(self.page, "", self.values.of(node), self.offset(node.start_byte), block)
             return []
@@ -415,6 +419,10 @@ class _Reading:
         if self.setter(label, given, node, block):
             return before
         inside = self.page.block(label, block, "call", self.offset(node.start_byte))
+        for argument in given:
+            if argument.type == "identifier" and self.text(argument) == "NoTls":  # tokio-postgres: a connector that does none
+                none = replace(self.values.of(argument), text="disable", plain=True, refers=(), written="NoTls", exact=False)
+                self.values.add(self.page, "sslmode", none, self.offset(argument.start_byte), inside)
         return before + [(a, inside) for a in given] + [(c, inside) for c in rest]
 
     def setter(self, label: str, given: list[Any], node: Any, block: int) -> bool:
@@ -437,7 +445,7 @@ class _Reading:
         if len(given) == 2 and method == "set" and (found := re.search(r"PGProperty\.(\w+)", label)):
             self.values.add(self.page, found[1], self.values.of(given[1]), at, block)
             return True
-        name = re.sub(r"^(set|with|enable|use)_?(?=[A-Z_a-z])", "", method)
+        name = re.sub(r"^(set|with|enable|use|add)_?(?=[A-Z_a-z])", "", method)
         if (
             len(given) == 1
             and role(name) in ("mode", "roots", "off", "factory", "truststore", "switch")
@@ -448,7 +456,7 @@ class _Reading:
         if (
             len(given) == 1
             and method in ("ssl", "setSsl", "setUrl", "setJdbcUrl", "url", "setURL")
-            and not given[0].named_children
+            and (self.values.is_string(given[0]) or not given[0].named_children)
         ):
             self.values.add(self.page, name[:1].lower() + name[1:], self.values.of(given[0]), at, block)
             return True

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from . import _dsn, _environment, _names
 from ._commands import MESSAGE, assignments
+from ._drivers import CODE, PROGRAM
 from ._finding import Copied, Finding, Harvest, Spot
 from ._interpolation import look
 from ._reader import Page
@@ -41,11 +42,15 @@ _PROGRAM = re.compile(
     r"(?:^|[\s;&|(\"'`/$])(psql|pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|createdb|reindexdb|pg_receivewal|pgloader)(?=\s)(?!\s*[:=])"
 )
 _PACKAGE = re.compile(r"\b(apt(-get)?|apk|yum|dnf|brew|pip|microdnf|install|which|command|type|alias)\b")
+_VOLUME = re.compile(r"([./~][^:\s]*|[A-Za-z]:[^:\s]+):(/[^:\s]+)(?::[a-z,]+)?")
+_KEY = re.compile(r"server|client|key")
 _MODIFY = re.compile(r"--(ca-certificate-identifier|certificate-identifier)[\s=]+[\"']?([^\s\"'\\]+)")
 
 
 def take_apart(page: Page) -> None:
     """What command lines set, and the connection strings in them, become entries like all others."""
+    if page.language in CODE:
+        page.commands += [(e.start, e.value) for e in page.entries if not e.name and e.exact and PROGRAM.match(e.value)]
     covered = [(e.start, e.end) for e in page.entries if "\n" not in e.value]
     block = 0
     for at, command in page.commands:
@@ -110,6 +115,7 @@ def steps(page: Page, path: str, harvest: Harvest) -> None:
     )
     _addresses(page, path, harvest, body, theirs, ours)
     _mounts(page, path, harvest)
+    _volumes(page, path, harvest)
     for at, command in page.commands:
         _command(page, path, harvest, at, command, ours, theirs)
     for match in _HOME.finditer(body) if ".postgresql/root.c" in body else ():
@@ -121,6 +127,23 @@ def steps(page: Page, path: str, harvest: Harvest) -> None:
             ) and page.language not in ("dockerfile",):
                 continue
             _add(page, path, harvest, match.start(), match.end(), "trust-store-reference", "RR105", match[0], "libpq")
+
+
+def _volumes(page: Page, path: str, harvest: Harvest) -> None:
+    """``./roots/db.pem:/roots/db.pem:ro``: a trust store that is mounted into a container of a compose file."""
+    for entry in page.entries:
+        if entry.name or page.blocks[entry.block].label != "volumes" or (volume := _VOLUME.fullmatch(entry.value)) is None:
+            continue
+        source, target = volume[1], volume[2]
+        line, _ = page.text.place(entry.start)
+        harvest.copies.append(Copied(source, target, path, line))
+        if _HOME.search(target):
+            finding = _add(page, path, harvest, entry.start, entry.end, "trust-store-reference", "RR105", target, "libpq", inside=True)
+        elif _CERTIFICATE.search(target) and _OURS.search(f"{source} {target}") and _names.leaning(source) >= 0 and not _KEY.search(source):
+            finding = _add(page, path, harvest, entry.start, entry.end, "trust-store-reference", "RR215", source, inside=True)
+        else:
+            continue
+        finding.spots = {}
 
 
 def _mounts(page: Page, path: str, harvest: Harvest) -> None:

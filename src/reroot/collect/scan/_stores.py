@@ -36,7 +36,7 @@ NAMED = re.compile(
 )
 FOREIGN = re.compile(
     r"redis|mysql|maria|kafka|mongo|elastic|ldap|smtp|rabbit|saml|oidc|jwt|nginx|apache|ingress|apns|apple|android|ios|codesign|signing|ssh|sns|idp|okta|partner|webhook"
-    r"|haproxy|traefik|envoy|grpc|etcd|kube|docker|registry|server\.(crt|pem|cer)$|client[\w-]*\.(crt|pem)|tls\.crt$|localhost|fullchain|letsencrypt|wildcard|docdb|documentdb|proxy",
+    r"|haproxy|traefik|envoy|grpc|etcd|kube|docker|registry|server\.(crt|pem|cer)$|client[\w-]*\.(crt|pem)|tls\.crt$|localhost|fullchain|letsencrypt|wildcard|docdb|documentdb|(?<!rds-)(?<!rds_)proxy",
     re.IGNORECASE,
 )
 DOCUMENTED = "changeit"
@@ -44,11 +44,13 @@ DOCUMENTED = "changeit"
 LOCKED = "it is protected by a password; `reroot trust show FILE --password-file …` opens it"
 HEADS = (b"\x30\x81", b"\x30\x82", b"\x30\x83", b"\x30\x80", b"\xfe\xed", b"\xce\xce")
 """How DER, PKCS #12, JKS and JCEKS begin."""
+PINNED = re.compile(r"(?:^|[/_.-])(?:pg|postgres(?:ql)?|pgsql|rds|aurora)[\w-]*\.(?:pem|crt|cer)$|pgbouncer", re.IGNORECASE)
+"""A name that makes even a leaf ours: somebody pins it."""
 MAX_BLOCK = 16_000
 MAX_CERTIFICATES = 2000
 
 
-def pasted(text: Text, path: str, harvest: Harvest, vendored: bool) -> None:
+def pasted(text: Text, path: str, harvest: Harvest, vendored: bool, beside: bool = False) -> None:
     """PEM blocks in a text: each run of blocks that stand together is one store."""
     if "BEGIN" not in text.text:
         return
@@ -66,7 +68,9 @@ def pasted(text: Text, path: str, harvest: Harvest, vendored: bool) -> None:
         before = text.text[max(0, start - 200) : start]
         name = next(iter(re.findall(r"[\w.\-]+", before.rstrip(" \n\t'\"`|>-=:({[\\"))[-1:]), "")
         ders = _ders(text.text[start:end])
-        harvest.stores.append(_store(path, first, last, "pem", ders, name, vendored))
+        store = _store(path, first, last, "pem", ders, name, vendored)
+        store.beside = beside
+        harvest.stores.append(store)
 
 
 def blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -179,9 +183,12 @@ def is_ours(store: Store) -> bool:
         return True
     if not store.count and store.form == "pem":
         return False
-    words = f"{store.path} {store.name}"
-    if FOREIGN.search(words.rpartition("/")[2] if "/" in words else words) or (
+    words = f"{store.path} {store.name}".strip()
+    if FOREIGN.search(words.rpartition("/")[2]) or (
         FOREIGN.search(store.path) and not re.search(r"rds|postgres|pgsql", words, re.IGNORECASE)
     ):
         return False
-    return bool(NAMED.search(words)) and (store.roots > 0 or not store.count or store.intermediates > 0 or "root" in words)
+    if store.beside:
+        return True
+    told = store.roots > 0 or not store.count or store.intermediates > 0 or "root" in words or bool(PINNED.search(store.path))
+    return bool(NAMED.search(words)) and told

@@ -57,6 +57,10 @@ _SIMPLE = re.compile(
     r"|lower|upper|toLowerCase|replace|encode|decode|from|require_env|mustGetEnv|lookup\w*|concat|base_path|storage_path|URL|File|Paths|asset|config|Getenv|GetEnvironmentVariable|var)$",
     re.IGNORECASE,
 )
+_FORMAT = re.compile(
+    r"""(?:[\w.:]{1,40}[.:])?(?:\w{0,20}[sS]printf|[fF]ormat(?:ted)?|fmt)!?\s*\(|[rbu]?(?:"[^"\n]*"|'[^'\n]*')\.format\("""
+)
+"""A call that fills in a text, by its name or as a method of the text itself."""
 _READS = re.compile(
     r"(?:\w{1,40}\.)?(?:get_?)?(?:env|envvar|getenv|lookup|setting|config|conf|param|flag)\w{0,20}\s?\(", re.IGNORECASE
 )
@@ -77,6 +81,7 @@ class Value:
     default: str | None = None
     exact: bool = True
     strings: int = 0
+    written: str = ""
     telling: bool = True
     """Does the text say anything, or is it only a name or a call?"""
 
@@ -121,6 +126,8 @@ class Values:
             return False
         if ENV.match(raw):
             return True
+        if re.search(r"\b(?:ssl|tls)\w{0,20}\s{0,3}=[^=]", raw, re.IGNORECASE) and not _FORMAT.match(raw):
+            return False  # options of its own
         methods = re.findall(r"([A-Za-z_]\w*)!?\s*\(", raw)
         return bool(methods) and all(_SIMPLE.match(m) for m in methods) and "{" not in re.sub(r"[\"'`][^\"'`]*[\"'`]", "", raw)
 
@@ -142,6 +149,8 @@ class Values:
             and depth < 40
         ):
             return self._joined(node, raw, start, end, depth)
+        if _FORMAT.match(raw) and (template := self._template(node, depth)) is not None:
+            return template
         env = ENV.findall(raw)
         if env and len(raw) < 1000:
             last = _LAST_STRING.search(raw[raw.rfind(env[-1]) + len(env[-1]) :])
@@ -159,7 +168,7 @@ class Values:
             return Value(constant, start, end, exact=False)
         enum = _ENUM.match(raw)
         if enum and (enum[1].lower().replace("_", "") in ENUMS):
-            return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False)
+            return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False, written=enum[1])
         strings = self._strings(node, depth)
         if strings and _FILE_CALL.search(raw.split("(")[0] if "(" in raw else raw) and len(raw) < 400:
             joined = "/".join(
@@ -265,6 +274,13 @@ class Values:
             text, start, end, look(text).plain, refers or look(text).refers, exact=False, strings=sum(p.strings for p in parts)
         )
 
+    def _template(self, call: Any, depth: int) -> Value | None:
+        """The text that a call fills in: the first string of ``fmt.Sprintf("postgres://%s/x", host)``."""
+        first = next((s for s in self._strings(call, depth) if "://" in s.text or "=" in s.text), None)
+        if first is None or first.plain:
+            return first if first is not None and "{" not in first.text else None
+        return first
+
     def _strings(self, node: Any, depth: int) -> list[Value]:
         found: list[Value] = []
         stack = [node]
@@ -282,7 +298,7 @@ class Values:
         entry = page.add(
             name, value.text, value.start, value.end, key_at, block, plain=value.plain, refers=value.refers, default=value.default
         )
-        entry.exact = value.exact
+        entry.exact, entry.written = value.exact, value.written
 
 
 ENUMS = {

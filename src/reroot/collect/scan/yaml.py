@@ -8,17 +8,20 @@ value that holds one is not plain. Tags are not obeyed. What is no YAML even the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 import yaml
 
-from . import _shapes
+from . import _names, _shapes
 from ._commands import joined
-from ._interpolation import look
+from ._interpolation import look, path_of
 from ._reader import MAX_DEPTH, Block, Entry, Page, Reader, Unreadable
 from ._text import Text
 
 MAX_EVENTS = 400_000
+MAX_MERGES = 500
+TLS = ("mode", "roots", "switch", "off", "factory", "truststore")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HOLE = re.compile(r"\{\{[^{}]*\}\}|\{%[^%]*%\}|<%[^%]*%>|\{\#[^#]*\#\}")
 _ALONE = re.compile(r"^[ \t]*(?:-[ \t]+)?(?:\{\{[^\n]*\}\}|\{%[^\n]*%\}|<%(?!=)[^\n]*%>)[ \t]*$", re.MULTILINE)
@@ -82,6 +85,8 @@ class _Frame:
 
 def _events(page: Page, covered: str) -> None:
     frames: list[_Frame] = []
+    anchors: dict[str, int] = {}
+    merges: list[tuple[int, int, int]] = []
     original = page.text.text
     for count, event in enumerate(yaml.parse(covered, Loader=_LOADER)):
         if count > MAX_EVENTS:
@@ -99,11 +104,16 @@ def _events(page: Page, covered: str) -> None:
                 at = top.key_at if top.is_mapping and top.key is not None else start
                 top.key = None
             frames.append(_Frame(isinstance(event, yaml.MappingStartEvent), page.block(label, parent, start=page.text.at(at))))
+            if event.anchor:
+                anchors[event.anchor] = frames[-1].block
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             page.blocks[frames.pop().block].end = page.text.at(end)
         elif top is None:
             continue
         elif isinstance(event, yaml.AliasEvent):
+            into = top if top.is_mapping else frames[-2] if len(frames) > 1 else top
+            if (top.key == "<<" or page.blocks[top.block].label == "<<") and event.anchor in anchors:
+                merges.append((into.block, anchors[event.anchor], page.text.at(top.key_at or start)))
             top.key = None if top.key is not None else event.anchor
         elif isinstance(event, yaml.ScalarEvent):
             if top.is_mapping and top.key is None:
@@ -111,6 +121,38 @@ def _events(page: Page, covered: str) -> None:
                 continue
             _scalar(page, top, event, start, end)
             top.key = None
+    _merge(page, merges)
+    _profiles(page)
+
+
+def _merge(page: Page, merges: list[tuple[int, int, int]]) -> None:
+    """``<<: *default``: what the other mapping says of the connection, and its TLS options where the mapping has some of its own."""
+    held: dict[int, list[Entry]] = defaultdict(list)
+    for entry in page.entries:
+        held[entry.block].append(entry)
+    for into, source, at in merges[:MAX_MERGES]:
+        own = {e.name: _names.role(e.name) for e in held[into]}
+        theirs = [e for e in held[source] if e.name not in own]
+        speaks = any(role in TLS for role in own.values())
+        if not speaks and any(_names.role(e.name) in TLS for e in theirs):
+            continue  # what is said there is said once
+        for entry in theirs:
+            if _names.role(entry.name):
+                copy = replace(entry, block=into, key_start=at)
+                page.entries.append(copy)
+                held[into].append(copy)
+
+
+def _profiles(page: Page) -> None:
+    """A document of Spring's that holds for one profile is called by its name."""
+    for entry in page.entries:
+        if entry.name not in ("on-profile", "profiles", "spring.profiles", "spring.config.activate.on-profile") or not entry.value:
+            continue
+        block = entry.block
+        while page.blocks[block].parent > 0:
+            block = page.blocks[block].parent
+        if block > 0 and not page.blocks[block].label:
+            page.blocks[block].label = entry.value[:60]
 
 
 def _scalar(page: Page, frame: _Frame, event: yaml.ScalarEvent, start: int, end: int) -> None:
@@ -134,6 +176,9 @@ def _scalar(page: Page, frame: _Frame, event: yaml.ScalarEvent, start: int, end:
         return
     elif event.tag == "!Sub":
         value = raw
+    if (path := path_of(value)) is not None:
+        page.add(name, path, start, end, key_at, block).exact = False
+        return
     seen = look(value)
     page.add(
         name,
