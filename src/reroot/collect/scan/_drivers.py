@@ -104,6 +104,12 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
 )
 JAVASCRIPT = {"client": "knex", "dialect": "sequelize", "type": "typeorm"}
 """By what key each names its driver."""
+PREFIXES = {
+    "GF_DATABASE_": ("lib-pq", "grafana"),
+    "HASURA_GRAPHQL_": ("libpq", "hasura"),
+    "MB_DB_": ("pgjdbc", "metabase"),
+}
+"""Variables of programs that everybody calls the same."""
 IMPORTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), driver)
     for pattern, driver in (
@@ -161,6 +167,10 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
     if any(squeezed(e.name) == "rejectunauthorized" for e in entries) and not page.language:
         finding.candidates = ("node-postgres", "postgres-js")
         return
+    for prefix, (driver, wrapper) in PREFIXES.items():
+        if any(e.name.startswith(prefix) for e in entries):
+            finding.driver, finding.wrapper = driver, wrapper
+            return
     program = next((m for e in entries if (m := PROGRAM.match(e.value))), None)
     if program is not None:
         finding.driver = "psql" if program[1] == "psql" else "libpq"

@@ -50,6 +50,7 @@ OWN = frozenset(
         "ssl_root_cert",
         "cacertfile",
         "verify",
+        "pqopt",
     ]
 )
 

@@ -25,6 +25,7 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r".*(rejectunauthorized|trustservercertificate|trustall|trustallcertificates|insecureskipverify|sslaccept|sslskipverify|sslinsecure|allowinvalidcert\w*|acceptinvalidcerts?|sslnoverify|sslverify|verifyssl|sslverification|sslvalidate|checkhostname|verifymode|verifynone|dangeracceptinvalid\w+)$",
         ),
         ("pqopt", r"^pqopt$"),
+        ("names", r"^hostnameverificationalgorithm$"),
         ("factory", r"^(sslfactory|sslfactoryarg|sslhostnameverifier|socketfactory|databasesslfactory|sslsocketfactory)$"),
         (
             "roots",

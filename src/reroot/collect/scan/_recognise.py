@@ -171,7 +171,7 @@ def _merged(groups: dict[tuple[int, str], Group]) -> dict[tuple[int, str], Group
 
 
 def _settings(page: Page, path: str, group: Group, file_lean: int) -> list[Finding]:
-    tls = [e for role in ("mode", "roots", "switch", "off", "factory", "truststore") for e in group.by_role.get(role, ())]
+    tls = [e for role in ("mode", "roots", "switch", "off", "factory", "truststore", "names") for e in group.by_role.get(role, ())]
     tls = [e for e in tls if _counts(page, group, e, file_lean)]
     found: list[Finding] = []
     if group.dsns:
@@ -206,6 +206,8 @@ def _counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
     role = _names.role(entry.name)
     word = _names.squeezed(entry.name)
     value = entry.value.strip().lower()
+    if role == "names":
+        return bool(group.first("mode"))
     if (
         role in ("switch", "off", "roots", "truststore")
         and page.blocks[entry.block].kind == "call"

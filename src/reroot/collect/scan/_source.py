@@ -448,7 +448,7 @@ class _Reading:
         name = re.sub(r"^(set|with|enable|use|add)_?(?=[A-Z_a-z])", "", method)
         if (
             len(given) == 1
-            and role(name) in ("mode", "roots", "off", "factory", "truststore", "switch")
+            and role(name) in ("mode", "roots", "off", "factory", "truststore", "switch", "names")
             and squeezed(name) not in ("ssl",)
         ):
             self.values.add(self.page, name, self.values.of(given[0]), self.offset(node.end_byte) - 1 if not given else at, block)

@@ -21,6 +21,7 @@ from ._text import Text
 
 MAX_EVENTS = 400_000
 MAX_MERGES = 500
+PROFILES = ("on-profile", "profiles", "spring.profiles", "spring.config.activate.on-profile")
 TLS = ("mode", "roots", "switch", "off", "factory", "truststore")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HOLE = re.compile(r"\{\{[^{}]*\}\}|\{%[^%]*%\}|<%[^%]*%>|\{\#[^#]*\#\}")
@@ -144,9 +145,10 @@ def _merge(page: Page, merges: list[tuple[int, int, int]]) -> None:
 
 
 def _profiles(page: Page) -> None:
-    """A document of Spring's that holds for one profile is called by its name."""
+    """A document that holds for one profile of Spring's, or for one namespace of Kubernetes, is called by its name."""
     for entry in page.entries:
-        if entry.name not in ("on-profile", "profiles", "spring.profiles", "spring.config.activate.on-profile") or not entry.value:
+        namespace = entry.name == "namespace" and page.blocks[entry.block].label == "metadata"
+        if not (namespace or entry.name in PROFILES) or not entry.value:
             continue
         block = entry.block
         while page.blocks[block].parent > 0:
