@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--layout", "spelling", default="", metavar="PREFIX", help="The log_line_prefix; csvlog, jsonlog, syslog:PREFIX.")
 @click.option("--timezone", metavar="NAME", help="What the zone in the lines means, where it is not UTC: Europe/Berlin.")
 @click.option("--until", type=click.DateTime(), help="For a syslog without years: no line is later than this.")
+@click.option("--since", type=click.DateTime(), help="Leave out what lies at AWS and was not written to since then (UTC).")
 @click.option("-p", "--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="How many read side by side.")
 @click.option("--shard", default="1/1", metavar="K/N", help="Read the K-th of N parts; other machines read the others.")
 @click.option("--spark", metavar="MASTER", help="Let this Spark cluster read: spark://host:7077, local[4] …")
@@ -43,6 +44,7 @@ def COMMAND(
     spelling: str,
     timezone: str | None,
     until: datetime | None,
+    since: datetime | None,
     processes: int,
     shard: str,
     spark: str | None,
@@ -59,6 +61,9 @@ def COMMAND(
 
     LOG is a file, a folder, or - for standard input; plain, gzip or zstd; with NAME= before it, it is the log of that server. The
     usual layouts are recognised. `reroot ingest merge FILE...` adds up what several machines wrote with --save.
+
+    At AWS: s3://BUCKET/PREFIX, rds://REGION/INSTANCE (the files that RDS keeps), cloudwatch://REGION/LOG-GROUP; exports of CloudWatch
+    to S3 are recognised. The login is that of AWS's own tools: AWS_PROFILE and the like.
 
     Exit code 1: some client turned away from the certificate, or broke off the handshake. 4: some log, or some line, could
     not be read.
@@ -81,7 +86,7 @@ def COMMAND(
     elif follow:
         found = _followed(places, server, ways, lasting, quiet)
     else:
-        found = _read_once(places, server, ways, processes, _shard(shard), spark, (inventory_path, ledger) if keep else None)
+        found = _read_once(places, server, ways, processes, _shard(shard), spark, since, (inventory_path, ledger) if keep else None)
     if is_merge and keep:
         _keep(found, inventory_path, ledger)
     if save is not None:
@@ -127,6 +132,7 @@ def _read_once(
     processes: int,
     shard: tuple[int, int],
     spark: str | None,
+    since: datetime | None,
     kept_in: tuple[Path, str | None] | None,
 ) -> Ingested:
     """Read everything; with *kept_in*, only what the ledger does not know yet, and put it there."""
@@ -135,7 +141,7 @@ def _read_once(
     from ..ledger import open_ledger
 
     def reading(known: Sequence[Known]) -> Ingested:
-        logs = find(places, server)
+        logs = find(places, server, since.replace(tzinfo=UTC) if since else None)
         if spark is not None:
             found = _on_spark(spark, logs, ways, known)
         else:

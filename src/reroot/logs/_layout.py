@@ -2,7 +2,7 @@
 How a log writes its lines: stderr with any ``log_line_prefix``, csvlog, jsonlog, or syslog around a prefix.
 
 ``layout("%m [%p] %q%u@%d ")`` is one for stderr, ``layout("csvlog")``, ``layout("jsonlog")`` and ``layout("syslog:%q%u@%d ")`` are
-the others; ``sniff`` recognises the usual ones by their first lines. Source: ``src/backend/utils/error/elog.c``, ``csvlog.c`` and
+the others, and ``cloudwatch:`` before a prefix is an export of CloudWatch; ``sniff`` recognises the usual ones by their first lines. Source: ``src/backend/utils/error/elog.c``, ``csvlog.c`` and
 ``jsonlog.c`` of PostgreSQL 11 to 18.
 """
 
@@ -21,6 +21,7 @@ RDS = "%t:%r:%u@%d:[%p]:"
 CSV = "csvlog"
 JSON = "jsonlog"
 SYSLOG = "syslog:"
+EXPORTED = "cloudwatch:"
 
 USUAL = (
     RDS,
@@ -89,6 +90,8 @@ _SYSLOG = (
     rb"\[[0-9]+-1\] "
 )
 _SYSLOG_MORE = _SYSLOG.replace(rb"-1\] ", rb"-(?:[2-9]|1[0-9])[0-9]*\] ")
+# What an export of CloudWatch to S3 writes before each record, in front of the record's own prefix.
+_EXPORTED = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z "
 IN_SYSLOG = ("%q%u@%d %r ", "[%p] %q%u@%d ", "%m [%p] %q%u@%d ", "%q%u@%d ", "")
 
 
@@ -132,8 +135,9 @@ def layout(spelling: str, clock: Clock = NO_ZONE) -> Layout:
         hit = re.compile(_JSON + rb'.*?"message":"(?P<message>(?:co|re).*)')
         return Layout(spelling, JSON, re.compile(_JSON), hit, re.compile(_JSON), False, clock)
     is_syslog = spelling.startswith(SYSLOG)
-    always, sessions, names = _prefix(spelling.removeprefix(SYSLOG))
-    header = _SYSLOG if is_syslog else b""
+    is_exported = spelling.startswith(EXPORTED)
+    always, sessions, names = _prefix(spelling.removeprefix(EXPORTED if is_exported else SYSLOG))
+    header = _SYSLOG if is_syslog else _EXPORTED if is_exported else b""
     if "time" not in names and not is_syslog:
         raise InputError(
             f"`{spelling}` tells no time", hint="lines need `%m`, `%t` or `%n`: set `log_line_prefix = '%m [%p] %q%u@%d %r '`"
@@ -191,7 +195,7 @@ def sniff(head: bytes) -> str | None:
     """The spelling of the layout that fits most lines of *head*, and among equals most of their sessions; None when none fits."""
     lines = [line for line in head.splitlines()[:400] if line and not line.startswith(b"\t")]
     best, most = None, (0, 0)
-    for spelling in (JSON, CSV, *USUAL, *(SYSLOG + p for p in IN_SYSLOG)):
+    for spelling in (JSON, CSV, *USUAL, EXPORTED + RDS, *(SYSLOG + p for p in IN_SYSLOG)):
         how = layout(spelling)
         fits = [line for line in lines if how.line.match(line)]
         found = len(fits), sum(_is_of_a_session(how, line) for line in fits)

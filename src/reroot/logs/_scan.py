@@ -43,7 +43,7 @@ _WANTED = (_O, _I)
 _RECEIVED = b"connection received: host="
 _TIME = 19
 _UNKNOWN = (None, b"", b"[unknown]")
-_BEGINS = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:|\{\"timestamp\"|[0-9]{10}\.")
+_BEGINS = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:|\{\"timestamp\"|[0-9]{10}\.")
 _DOUBLED = re.compile(r'((?:[^"]|"")*)"')
 _ESCAPED = re.compile(r'((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")

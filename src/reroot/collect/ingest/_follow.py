@@ -42,6 +42,13 @@ class Follower:
     def __init__(self, places: Sequence[str], server: str = "", ways: Ways | None = None, *, from_end: bool = True) -> None:
         if STANDARD_INPUT in places:
             raise InputError("standard input cannot be followed", hint="name the file")
+        far = next((place for place in places if "://" in place), "")
+        if far:
+            raise InputError(
+                "what lies at AWS cannot be followed",
+                where=far,
+                hint="`reroot ingest … --keep`, again and again: only what is new counts",
+            )
         self._places = places
         self._server = server
         self._ways = ways or Ways()

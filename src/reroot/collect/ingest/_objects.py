@@ -15,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, Protocol
 
 from ...errors import InputError
@@ -34,10 +35,11 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, order=True)
 class Log:
-    """One log to read: its ``path``, or ``-``, and the server whose log it is."""
+    """One log to read: its ``path``, or ``-``, and the server whose log it is. ``tag`` is what the place itself knows its contents by."""
 
     server: str
     path: str
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,32 @@ class Unreadable(Exception):
     """A log that cannot be read, or not to its end; told in the report, and no reason to leave the others out."""
 
 
-def find(places: Sequence[str], server: str = "") -> tuple[Log, ...]:
-    """The logs at *places*, each a file, a folder, ``-``, or one of these after ``NAME=`` of its server; in order, each once."""
+def find(places: Sequence[str], server: str = "", since: datetime | None = None) -> tuple[Log, ...]:
+    """The logs at *places*, each a file, a folder, ``-``, a place at AWS, or one of these after ``NAME=`` of its server; each once.
+
+    *since* leaves out what AWS says was not written to after it.
+    """
     found: dict[str, Log] = {}
     for place in places:
         name, equals, path = place.partition("=")
-        if not equals or os.path.exists(place):
+        if not equals or "://" in name or os.path.exists(place):
             name, path = server, place
+        if "://" in path:
+            for log in _far(path, name, since):
+                found.setdefault(log.path, log)
+            continue
         for file in _files(path):
             found.setdefault(os.path.realpath(file) if file != STANDARD_INPUT else file, Log(name, file))
     return tuple(sorted(found.values()))
+
+
+def _far(place: str, server: str, since: datetime | None) -> Sequence[Log]:
+    from ._remote import KINDS, find_remote, is_remote
+
+    if not is_remote(place):
+        known = ", ".join(f"`{scheme}://`" for scheme in KINDS)
+        raise InputError(f"`{place}` is nothing that logs are read from", hint=f"name a file, a folder, or one of {known}")
+    return find_remote(place, server, since)
 
 
 def _files(path: str) -> Iterator[str]:
@@ -91,21 +109,33 @@ def _files(path: str) -> Iterator[str]:
 
 
 def kind(path: str) -> str:
-    """``plain``, ``gzip`` or ``zstd``, by the first bytes."""
+    """``plain``, ``gzip`` or ``zstd``, by the first bytes; ``remote``, which nobody can begin in the middle of."""
     if path == STANDARD_INPUT:
         return "plain"
+    if "://" in path:
+        return "remote"
     with open(path, "rb") as file:
-        begin = file.read(4)
+        return _kind(file.read(4))
+
+
+def _kind(begin: bytes) -> str:
     return "gzip" if begin.startswith(_GZIP) else "zstd" if begin == _ZSTD else "plain"
 
 
-def open_log(path: str) -> Stream:
+def open_log(log: Log, known: Sequence[Known] = ()) -> Stream:
     """The bytes of a log, decompressed. ``Unreadable`` where that is not possible."""
+    raw: Any
     try:
-        if path == STANDARD_INPUT:
+        if log.path == STANDARD_INPUT:
             return sys.stdin.buffer.raw if isinstance(sys.stdin.buffer, io.BufferedReader) else _whole(sys.stdin.buffer)
-        how = kind(path)
-        raw = open(path, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
+        if "://" in log.path:
+            from ._remote import open_remote
+
+            raw = open_remote(log, known)
+            how = _kind(raw.peek())
+        else:
+            how = kind(log.path)
+            raw = open(log.path, "rb", buffering=0)  # noqa: SIM115 (the caller closes it)
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from None
     if how == "gzip":

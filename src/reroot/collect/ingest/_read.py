@@ -17,6 +17,9 @@ from ...logs import NO_ZONE, Clock, Notes, Rollup, Scanner, layout, sniff
 from ._objects import HEAD, STANDARD_INPUT, Known, Log, Stream, Unreadable, digest, open_log, position
 
 NOTHING = Rollup()
+GROWS = "cloudwatch:"
+"""Tags of logs that grow, and so are read again from where they ended."""
+
 BLOCK = 1 << 20
 CONTEXT = 1 << 16
 """Bytes before a piece in which its line before is looked for."""
@@ -68,8 +71,10 @@ def fast_find() -> Callable[[Any, bytes, int, int], int]:
 
 def read(piece: Piece, ways: Ways, known: Sequence[Known] = ()) -> Read:
     """The sum of one piece; never raises for what a log holds, but ``InputError`` where times need a zone that was not given."""
+    if piece.log.tag and piece.log.tag in {k.digest for k in known} and not piece.log.tag.startswith(GROWS):
+        return Read(piece, mark=Known(0, piece.log.tag, 0), skipped=True)
     try:
-        stream = open_log(piece.log.path)
+        stream = open_log(piece.log, known)
     except Unreadable as error:
         return Read(piece, why=str(error))
     try:
@@ -91,8 +96,11 @@ def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> R
     except Unreadable as error:
         return Read(piece, why=str(error))
     head = bytes(buffer[: min(filled, HEAD)])
-    mark = Known(len(head), digest(head), 0)
-    start = max(piece.begin, position(head, known))
+    mark = Known(0, piece.log.tag, 0) if piece.log.tag else Known(len(head), digest(head), 0)
+    until: int = getattr(stream, "until", 0)
+    if until and not filled:
+        return Read(piece, NOTHING, "", replace(mark, bytes=until), until, skipped=True)
+    start = max(piece.begin, 0 if piece.log.tag else position(head, known))
     spelling = ways.spelling or sniff(_sample(buffer, filled)) or ""
     if not spelling:
         return Read(piece, why="its layout is not recognised; name its `log_line_prefix` with `--layout`")
@@ -145,6 +153,7 @@ def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> R
     if long:
         rollup += Rollup(notes=Notes(too_long=long))
     torn = max(at + filled - stopped, 0) if not is_range else 0
+    stopped = until or stopped
     return Read(piece, rollup, spelling, replace(mark, bytes=stopped), stopped, torn, why=why)
 
 

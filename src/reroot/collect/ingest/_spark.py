@@ -30,18 +30,20 @@ def ingest_on_spark(
     """What ``ingest`` gives, by the executors of *session*, a ``SparkSession``; a piece is one task."""
     if any(log.path == STANDARD_INPUT for log in logs):
         raise InputError("standard input cannot be read by a cluster", hint="name files that every worker can read")
-    mine = [(p.log.server, p.log.path, p.begin, p.end) for p in pieces(logs, size)]
+    mine = [(p.log.server, p.log.path, p.log.tag, p.begin, p.end) for p in pieces(logs, size)]
     ways = ways or Ways()
     with TemporaryDirectory(prefix="reroot-spark-") as folder:
         session.sparkContext.addPyFile(str(_package(Path(folder))))
-        given = session.sparkContext.parallelize(mine, len(mine)).toDF("server string, path string, begin long, end long")
+        given = session.sparkContext.parallelize(mine, len(mine)).toDF(
+            "server string, path string, tag string, begin long, end long"
+        )
 
         def work(batches: Iterator[Any]) -> Iterator[Any]:
             import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
             for batch in batches:
                 for row in batch.to_pylist():
-                    piece = Piece(Log(row["server"], row["path"]), row["begin"], row["end"])
+                    piece = Piece(Log(row["server"], row["path"], row["tag"]), row["begin"], row["end"])
                     done = pickle.dumps(read(piece, ways, known))
                     yield pyarrow.RecordBatch.from_pydict({"read": pyarrow.array([done], pyarrow.binary())})
 
