@@ -6,12 +6,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from .. import readers, truststores
-from ..collect._trustcases import LARGE, in_child, read
+from ..collect._trustcases import read
+from ..collect._trustlimits import guarded
 from ..collect.trustfiles import READERS, Change
 from ..errors import RerootError, TrustStoreError
 from ..model import Reason, Secret, Stack
@@ -50,8 +50,12 @@ def shown(path: str, reader: str | None, store_type: str | None, password: Secre
     if os.path.isdir(path):
         return _shown_folder(path, when)
     content = read(path)
-    if len(content) >= LARGE:
-        in_child(lambda: _tried(content, reader, store_type, password))
+    return guarded(content, lambda: _shown_file(path, content, reader, store_type, password, when))
+
+
+def _shown_file(
+    path: str, content: bytes, reader: str | None, store_type: str | None, password: Secret | None, when: datetime
+) -> Shown:
     try:
         roots = truststores.read(content, password) if content.strip() else Roots("pem")
     except TrustStoreError as error:
@@ -64,15 +68,6 @@ def shown(path: str, reader: str | None, store_type: str | None, password: Secre
     problems = (*anchors.problems, *readers.remarks(anchors.certificates, when))
     name = f"{stack}-{version}" if version else stack
     return Shown(path, roots, name, readers.prove(stack, version), anchors, problems, when)
-
-
-def _tried(content: bytes, reader: str | None, store_type: str | None, password: Secret | None) -> dict[str, object]:
-    """Reads a large file once where it can be stopped; what it costs there, it costs here too."""
-    with suppress(TrustStoreError):
-        truststores.read(content, password)
-    stack, version, kind = _reader(reader, "pem", store_type)
-    _effective(content, stack, version, kind, password)
-    return {}
 
 
 def _shown_folder(path: str, when: datetime) -> Shown:

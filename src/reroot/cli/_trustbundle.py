@@ -11,6 +11,7 @@ import click
 
 from .. import authorities, reports, truststores
 from ..collect._trustcases import read
+from ..collect._trustlimits import guarded
 from ..collect._trustsources import roots as named_roots
 from ..errors import InputError, TrustStoreError
 from ..model import Secret
@@ -103,7 +104,8 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         note = USUAL_PASSWORD if spec.takes_password and password is None else ""
         assert spec.create is not None
         if Path(path).exists():
-            if set(truststores.read(read(path), secret).certificates) != set(roots):
+            there = read(path)
+            if set(guarded(there, lambda there=there, secret=secret: truststores.read(there, secret)).certificates) != set(roots):
                 raise TrustStoreError(
                     "is there already, with other roots", where=path, hint="use `reroot trust add`, or name a new file"
                 )

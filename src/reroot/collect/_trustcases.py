@@ -1,31 +1,21 @@
 """
 Many questions to ``trust show`` in one run: a JSON object a line in, one out.
 
-Small files are read here. A large one is read in a child process with five seconds and 256 MiB, so that no file, however it
-was made, costs the other lines more than that.
+No file, however it was made, costs the other lines more than five seconds and 256 MiB.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
-import select
-import signal
 import stat
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 
 from .. import readers
 from ..errors import InputError, RerootError, TrustStoreError
 from ..truststores import Limits
-
-SECONDS = 4.0
-MEMORY = 240 * 2**20
-LARGE = 256 * 1024
-"""Bytes from which a file gets a child of its own."""
+from ._trustlimits import guarded
 
 Values = dict[str, object]
 
@@ -68,7 +58,7 @@ def answer(case: Values, now: datetime) -> Values:
             "problems": [{"code": p.code, "text": p.text} for p in problems],
         }
 
-    return look() if len(content) < LARGE else in_child(look)
+    return guarded(content, look)
 
 
 def read(path: str) -> bytes:
@@ -99,61 +89,3 @@ def _optional(case: Values, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InputError(f"`{name}` is no text")
     return value
-
-
-def in_child(look: object) -> Values:
-    """Run *look* in a child with limits; its answer, or ``TrustStoreError`` when it did not come back in time."""
-    assert callable(look)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.close(reading)
-            _limit()
-            try:
-                said = json.dumps(look())
-            except RerootError as error:
-                said = json.dumps({"error": error.message})
-            with open(writing, "w", encoding="utf-8") as out:
-                out.write(said)
-            code = 0
-        except BaseException:
-            pass
-        finally:
-            os._exit(code)
-    os.close(writing)
-    try:
-        answered = _all(reading, child)
-    finally:
-        os.close(reading)
-    _, status = os.waitpid(child, 0)
-    if status or not answered:
-        raise TrustStoreError(f"takes more than {SECONDS} s or {MEMORY // 2**20} MiB to read, which is the limit")
-    values: Values = json.loads(answered)
-    if "error" in values:
-        raise TrustStoreError(str(values["error"]))
-    return values
-
-
-def _limit() -> None:
-    with open("/proc/self/statm", "rb") as statm:
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY // 2, mapped + MEMORY // 2))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 1, int(SECONDS) + 1))
-
-
-def _all(fd: int, child: int) -> bytes:
-    parts: list[bytes] = []
-    end = time.monotonic() + SECONDS
-    while (left := end - time.monotonic()) > 0:
-        if not select.select([fd], [], [], left)[0]:
-            break
-        part = os.read(fd, 1 << 16)
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-    with suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    return b""

@@ -10,6 +10,7 @@ from .. import authorities, truststores
 from ..errors import InputError, ReachError, TrustStoreError
 from ..pki.certificate import Certificate
 from ..truststores import Limits
+from ._trustlimits import guarded
 
 TIMEOUT = 20.0
 FROZEN = ("s3.amazonaws.com/rds-downloads/",)
@@ -26,7 +27,7 @@ def fetched(address: str, *, pins: Sequence[str] = (), accept_unpinned: bool = F
             hint="AWS publishes them at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
         )
     content = _get(address)
-    found = truststores.read(content)
+    found = guarded(content, lambda: truststores.read(content))
     damaged = [entry for entry in found.entries if entry.kind == "damaged"]
     if damaged:
         raise TrustStoreError(f"has a damaged certificate at {damaged[0].name}", where=address)

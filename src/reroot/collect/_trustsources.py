@@ -12,6 +12,7 @@ from ..errors import InputError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from ._trustcases import read
+from ._trustlimits import guarded
 
 FINGERPRINT = re.compile(r"(?:sha256:)?([0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2}){3,31})")
 
@@ -49,8 +50,9 @@ def roots(text: str, *, password: Secret | None = None, when: datetime | None = 
 
 def from_file(path: str, password: Secret | None = None) -> tuple[Certificate, ...]:
     """The roots of a file of any format; damaged entries are an error, since nobody can say what they should have been."""
+    content = read(path)
     try:
-        found = truststores.read(read(path), password)
+        found = guarded(content, lambda: truststores.read(content, password))
     except TrustStoreError as error:
         raise TrustStoreError(error.message, where=error.where or path, hint=error.hint) from error
     damaged = [entry for entry in found.entries if entry.kind == "damaged"]

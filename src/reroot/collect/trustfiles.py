@@ -21,6 +21,7 @@ from ..model import Secret
 from ..pki.certificate import Certificate
 from ..truststores import Change as Wanted
 from ._trustjournal import Intent, Journal, Line, new_intent
+from ._trustlimits import LARGE, guarded
 from ._trustmanaged import managed
 from ._trustplace import Look, Place, locked, place
 from ._trustwrite import Overtaken, drop, replace
@@ -169,7 +170,8 @@ def held(path: str, password: Secret | None = None) -> tuple[Certificate, ...]:
         from ._trustfolders import look
 
         return look(path).anchors.certificates
-    return truststores.read(read(path), password).certificates
+    content = read(path)
+    return guarded(content, lambda: truststores.read(content, password)).certificates
 
 
 def remove_root(
@@ -305,7 +307,7 @@ def _change(path: str, act: str, make: Make, *, execute: bool, allowed: str | No
 
 def _made(make: Make, found: Place, look: Look) -> _Draft:
     try:
-        return make(look.content)
+        return guarded(look.content, lambda: make(look.content))
     except TrustStoreError as error:
         if error.where:
             raise
@@ -439,9 +441,19 @@ def many(
             return path, None, error
 
     unique = list(dict.fromkeys(paths))
-    if len(unique) < WORKERS:
-        return [run(path) for path in unique]
-    from concurrent.futures import ThreadPoolExecutor
+    # A large file is read in a child, and a process with threads had better not be divided.
+    alone = unique if len(unique) < WORKERS else [path for path in unique if _size(path) >= LARGE]
+    done = {path: run(path) for path in alone}
+    if len(done) < len(unique):
+        from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(run, unique))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            done |= {result[0]: result for result in pool.map(run, (path for path in unique if path not in done))}
+    return [done[path] for path in unique]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0

@@ -37,6 +37,9 @@ class Certificate:
     def __repr__(self) -> str:
         return f"<Certificate {self.fingerprint[:16]}>"
 
+    def __reduce__(self) -> tuple[type[Certificate], tuple[bytes]]:
+        return Certificate, (self.der,)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the DER bytes, lower-case hexadecimal."""

@@ -135,6 +135,17 @@ def cipher_for(algorithm: bytes, password: str, *, zeroed: bool = False) -> Ciph
     raise Unsupported(f"is encrypted in a way that is not known ({kind})")
 
 
+def rounds_in(algorithm: bytes) -> int:
+    """The rounds that an AlgorithmIdentifier names; 0 where it names none that can be read."""
+    try:
+        kind, parameters = _der.children(algorithm, _der.value(algorithm))[:2]
+        if _oid(algorithm, kind) == PBES2:
+            parameters = _der.children(algorithm, _der.children(algorithm, parameters)[0])[1]
+        return _der.integer(algorithm, _der.children(algorithm, parameters)[1])
+    except (ValueError, IndexError):
+        return 0
+
+
 def _cbc(name: str, key: bytes, vector: bytes) -> Cipher:
     def run(data: bytes, encrypt: bool) -> bytes:
         size = 16 if name == "aes" else 8

@@ -21,6 +21,8 @@ TRUSTED_USAGE, ANY_USAGE = "2.16.840.1.113894.746875.1.1", "2.5.29.37.0"
 """Oracle's attribute: without it Java takes no certificate of a PKCS#12 file for trusted (jdk PKCS12KeyStore.java)."""
 
 
+TOTAL = 2
+"""How often the limit of rounds one file may ask for in all its parts."""
 SAFES = 32
 """Encrypted parts that are opened; tools write one or two."""
 
@@ -85,7 +87,24 @@ def _parse(data: bytes) -> Pfx:
     safes = tuple(_safe(signed, part) for part in _der.children(signed, inner))
     if sum(bool(safe.algorithm) for safe in safes) > SAFES:
         raise _pbe.Unsupported(f"holds more than {SAFES} encrypted parts, which is the limit")
-    return Pfx(safes, signed, _mac(data, rest[0]) if rest else None)
+    made = Pfx(safes, signed, _mac(data, rest[0]) if rest else None)
+    asked = _rounds(made)
+    if max(asked, default=0) <= Limits.ITERATIONS < sum(asked) / TOTAL:
+        raise _pbe.Unsupported(f"asks for {sum(asked)} rounds of key derivation in all; {TOTAL * Limits.ITERATIONS} are the limit")
+    return made
+
+
+def rounds_of(content: bytes) -> int:
+    """How many rounds of key derivation a file asks for in all; 0 when it is no PKCS#12 file that can be read."""
+    try:
+        return sum(_rounds(parse(content)))
+    except ValueError:
+        return 0
+
+
+def _rounds(pfx: Pfx) -> list[int]:
+    found = [_pbe.rounds_in(safe.algorithm) for safe in pfx.safes if safe.algorithm]
+    return found if pfx.mac is None else [*found, pfx.mac.rounds]
 
 
 def _content(data: bytes, found: _der.Value) -> tuple[str, _der.Value]:
