@@ -218,6 +218,7 @@ def _node() -> list[Client | Missing]:
         ("knex", "knex", spelling_node.knex, False),
         ("sequelize", "sequelize", spelling_node.sequelize, False),
         ("typeorm", "typeorm", spelling_node.typeorm, False),
+        ("prisma", "@prisma/adapter-pg", spelling_node.node_postgres, False),
     ):
         if node is None or not (folder / "node_modules" / module).exists():
             rows.append(Missing(name, "no Node" if node is None else f"no npm package {module}"))
@@ -296,6 +297,7 @@ def _from_servers() -> list[Client | Missing]:
     for name, extension, speller in (
         ("dblink", "dblink", spelling_servers.dblink),
         ("postgres-fdw", "postgres_fdw", spelling_servers.postgres_fdw),
+        ("subscription", "postgres_fdw", spelling_servers.subscription),
     ):
         if not Path(f"/usr/share/postgresql/15/extension/{extension}.control").exists():
             rows.append(Missing(name, "no Debian package postgresql-15"))

@@ -194,7 +194,7 @@ def _create_users(server: Postgres) -> None:
     where = f"host={server.folder} port={server.port} user=postgres dbname=postgres"
     with psycopg.connect(where, autocommit=True) as session:
         for user in ("u_hostssl", "u_host", "u_hostnossl"):
-            session.execute(f"create role {user} login in role pg_monitor")
+            session.execute(f"create role {user} login replication in role pg_monitor")
             session.execute(f"create schema authorization {user}")
             session.execute(f"set role {user}")
             session.execute("create view own_ssl as select ssl from pg_stat_ssl where pid = pg_backend_pid()")

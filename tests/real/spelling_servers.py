@@ -58,6 +58,10 @@ def dblink(s: Scenario, t: Target) -> Spelled | None:
     return spelled if _of_a_server(s, spelled) else None
 
 
+def subscription(s: Scenario, t: Target) -> Spelled | None:
+    return dblink(s, t) if s.accepts in ("hostssl", "hostnossl") and s.extra != "two-hosts" else None
+
+
 def postgres_fdw(s: Scenario, t: Target) -> Spelled | None:
     spelled = libpq(s, t)
     return spelled if _of_a_server(s, spelled) and spelled and "settings" in spelled else None

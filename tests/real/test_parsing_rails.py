@@ -24,8 +24,9 @@ PICKED = [
     "postgresql://u:p:q@h/db", "postgresql://u%40x:p%2F@h/db", "postgresql://u:p@x@h/db", "postgresql://h/db#x", "postgresql://h/d b",
     "postgresql://h,i/db", "postgresql://:p@h/db", "postgresql://h:/db", "postgresql://h:x/db", "", "h", "?", "postgresql://ö/db",
 ]  # fmt: skip
-PIECES = """postgresql:// postgres:// postgresql: : / @ ? & = # % %2F %zz a_b h db.x [::1] , u p 5432 sslmode=require host=x port=1 + . ; ö
-    ' ( ) [ ] ~ ! * $ - a.b sslrootcert=%2Fr.pem""".split()
+WORDS = """postgresql:// postgres:// postgresql: : / @ ? & = # % %2F %zz a_b h db.x [::1] , u p 5432 sslmode=require host=x port=1 + . ; ö
+    ' ( ) [ ] ~ ! * $ - a.b sslrootcert=%2Fr.pem"""
+PIECES = WORDS.split()
 
 
 def generated(count: int = 1500) -> list[str]:

@@ -2,6 +2,7 @@
 Pgpool-II as a client of its backends.
 
 `ssl = on` asks for TLS and goes on in plaintext where the backend offers none; a CA makes the chain count, and no name ever does.
+A CA file that is missing or cannot be loaded means no TLS at all, without an error.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import configparser
 from dataclasses import replace
 
 from ..errors import SettingsError
-from ..model import Ask, Endpoint, FileState, Given, OnDistrust, Reason, RootsFrom, RootSource, Setting, Settings, TrustPolicy
+from ..model import Ask, Endpoint, Given, OnDistrust, Reason, RootsFrom, RootSource, Setting, Settings, TrustPolicy
+from ..roots import collect
 from . import _libpq, libpq
 from ._driver import Driver, numbered
 
-SOURCE = "pgpool2 src/utils/pool_ssl.c pool_ssl_negotiate_clientserver(), init_ssl_ctx(); source only"
+SOURCE = "pgpool2 src/utils/pool_ssl.c pool_ssl_negotiate_clientserver(), init_ssl_ctx(); run with 4.3"
 FIRST, END = (3,), (5,)
 ON = frozenset({"on", "true", "yes", "1", "t", "y"})
 OFF = frozenset({"", "off", "false", "no", "0", "f", "n"})
@@ -61,10 +63,12 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         return replace(base, undecidable=Reason("ca-folder", "ssl_ca_cert_dir is a hashed folder: rehearse this client", SOURCE))
     if not path:
         return base
-    if given.files(path).state is not FileState.FOUND:
-        why = f"`{path}` cannot be loaded, and what Pgpool-II does then was not tried: rehearse this client"
-        return replace(base, undecidable=Reason("root-file-missing", why, SOURCE))
-    return replace(base, roots=RootSource(RootsFrom.SETTING, path, "openssl"))
+    base = replace(base, roots=RootSource(RootsFrom.SETTING, path, "openssl"))
+    failure = collect(base, given.files).failure
+    if failure is None:
+        return base
+    text = f"{failure.text}, and Pgpool-II then goes on in plaintext"
+    return TrustPolicy(Ask.NEVER, reasons=(Reason(failure.code, text, SOURCE), Reason("silent-plaintext-fallback", text, SOURCE)))
 
 
 DRIVER = Driver(

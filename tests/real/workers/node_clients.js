@@ -1,4 +1,4 @@
-// The worker for Node's drivers: node-postgres, alone and beneath Knex, Sequelize and TypeORM, and postgres.js.
+// The worker for Node's drivers: node-postgres, alone and beneath Knex, Sequelize, TypeORM and Prisma 7, and postgres.js.
 //
 //   node node_clients.js NAME FOLDER-OF-node_modules
 //
@@ -60,6 +60,15 @@ const clients = {
       await sequelize.close();
     }
   },
+  async prisma(one) {
+    const { PrismaPg } = load('@prisma/adapter-pg');
+    const adapter = await new PrismaPg(one.dsn ? { connectionString: one.dsn, ...settings(one) } : settings(one)).connect();
+    try {
+      return (await adapter.queryRaw({ sql: QUESTION, args: [], argTypes: [] })).rows[0][0];
+    } finally {
+      await adapter.dispose();
+    }
+  },
   async typeorm(one) {
     const { DataSource } = load('typeorm');
     const source = new DataSource({ type: 'postgres', ...(one.dsn ? { url: one.dsn } : {}), ...settings(one) });
@@ -72,7 +81,7 @@ const clients = {
   },
 };
 
-const module_of = { 'node-postgres': 'pg', 'postgres-js': 'postgres' }[name] || name;
+const module_of = { 'node-postgres': 'pg', 'postgres-js': 'postgres', prisma: '@prisma/adapter-pg' }[name] || name;
 const runtime = { node: process.versions.node, openssl: process.versions.openssl };
 if (name !== 'postgres-js') runtime['pg-connection-string'] = version('pg-connection-string');
 if (module_of === name) runtime.pg = version('pg');

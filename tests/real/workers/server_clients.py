@@ -1,12 +1,14 @@
-"""The worker for what connects from inside a PostgreSQL server: dblink and postgres_fdw of a server that is started for it.
+"""
+The worker for what connects from inside a PostgreSQL server: dblink, postgres_fdw and CREATE SUBSCRIPTION of one started for it.
 
-    python server_clients.py dblink|postgres-fdw
+    python server_clients.py dblink|postgres-fdw|subscription
 
 Speaks JSON lines as python_clients.py does. The home folder and the environment are the server's, and hold nothing.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -41,6 +43,18 @@ def postgres_fdw(session, case):
     return session.execute("select ssl from own_ssl").fetchone()[0]
 
 
+def subscription(session, case):
+    """It says that it connected, not how; so a server is asked that takes only one kind of login."""
+    statement = sql.SQL("create subscription s connection {} publication p with (connect = true, create_slot = false, enabled = false)")
+    session.execute(statement.format(sql.Literal(case["dsn"])))
+    session.execute("alter subscription s set (slot_name = none)")
+    session.execute("drop subscription s")
+    return case["server"]["accepts"] == "hostssl"
+
+
+ASK = {"dblink": dblink, "postgres-fdw": postgres_fdw, "subscription": subscription}
+
+
 def runtime():
     told = subprocess.run(["/usr/bin/python3", "-c", LIBRARIES], capture_output=True, text=True).stdout.split()
     number = int(told[0])
@@ -51,12 +65,15 @@ def main():
     name = sys.argv[1]
     # The environment of whoever runs this must not be the server's: a home that it may not enter is an error to libpq.
     os.environ["HOME"] = "/nonexistent"
-    ask = {"dblink": dblink, "postgres-fdw": postgres_fdw}[name]
+    ask = ASK[name]
     debian = next(i for i in installations() if str(i.bin).startswith("/usr/lib/postgresql"))
-    with Postgres(installation=debian, name="outgoing") as server:
+    with Postgres(installation=debian, settings={"wal_level": "logical"}, name="outgoing") as server:
+        # The lab lets its servers serve weak certificates; what goes out from this one must be as strict as Debian is.
+        shutil.copyfile("/etc/ssl/openssl.cnf", server.folder / "openssl.cnf")
         where = f"host={server.folder} port={server.port} user=postgres dbname=postgres"
         with psycopg.connect(where, autocommit=True) as session:
-            session.execute(f"create extension {name.replace('-', '_')}")
+            if name != "subscription":
+                session.execute(f"create extension {name.replace('-', '_')}")
             version = session.execute("show server_version").fetchone()[0].split()[0]
         print(json.dumps({"driver": name, "driver_version": version, "runtime": runtime()}), flush=True)
         for line in sys.stdin:
