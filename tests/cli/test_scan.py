@@ -66,6 +66,8 @@ def test_the_json_keeps_its_contract(tmp_path: Path) -> None:
         "check": "chain-and-host",
         "on_distrust": "fail",
         "roots": {"from": "environment", "path": "/x.pem"},
+        "as": "libpq",
+        "sure": True,
     }
 
 

@@ -38,7 +38,9 @@ def _made(page: Page, name: str, scope: int) -> Block | None:
         (
             block
             for block in reversed(page.blocks)
-            if block.label == name and block.parent == scope and any(b.parent == block.index and _is_maker(b) for b in page.blocks)
+            if block.label == name
+            and block.parent == scope
+            and any(b.parent == block.index and _is_maker(b) for b in page.blocks)
         ),
         None,
     )

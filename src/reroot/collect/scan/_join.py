@@ -83,7 +83,7 @@ def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) 
             finding.driver, finding.version = one[0], one[1] or None if one[2] in ("", "pg-promise") else None
             finding.wrapper = finding.wrapper or one[2] or None
         elif len(names) > 1 and finding.driver is None:
-            finding.candidates = tuple(sorted(names))
+            finding.candidates = tuple(dict.fromkeys(k[0] for k in known if k[0] in names))
         elif finding.name.startswith("PG") and finding.driver is None and not names:
             finding.driver = "libpq"
 

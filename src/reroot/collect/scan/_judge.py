@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -24,15 +24,12 @@ from ._given import LIBPQ, given_of
 def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     """Fill in rule, level, policy and text of a *setting*; the driver's policy, where it is known."""
     told = finding.kind == "setting" and finding.decidable and finding.rule in ("", "RR301")
-    policies = _policies(finding, files) if told else ()
-    if any(p.undecidable is not None for p in policies):
-        # its code decides; of a default nothing is hidden, and of an unknown driver nothing is known
-        finding.decidable = finding.decidable and (finding.driver is None or not finding.mode)
-        policies = ()
-    working = tuple(p for p in policies if p.refused is None)
-    finding.policy, finding.verdict = _agreed(working), _verdict(working)
-    policies = working or policies
-    policy = policies[-1] if len({_essence(p) for p in policies}) == 1 else None
+    answer = _answer(finding, files) if told else Answer()
+    if answer.in_code and finding.driver is not None and finding.mode:
+        finding.decidable = False  # of a default, nothing is hidden in the code
+    finding.policy, finding.verdict = _shown(answer), _verdict(answer)
+    policies = answer.working or answer.policies
+    policy = policies[-1] if answer.is_whole and len({_essence(p) for p in policies}) == 1 else None
     if not finding.rule:
         finding.rule = _rule(finding, policy)
     if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):
@@ -44,28 +41,43 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     return policy
 
 
-def _agreed(policies: Sequence[TrustPolicy]) -> dict[str, object] | None:
-    """What all policies that a client may have say alike; None for each thing that they differ about."""
-    told: dict[str, object] = {
-        "ask": _one(p.ask.value for p in policies),
-        "check": _one(p.check.value for p in policies),
-        "on_distrust": _one(p.on_distrust.value for p in policies),
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the tables of the drivers say: one policy for each driver and version it may be, the likeliest first."""
+
+    policies: tuple[TrustPolicy, ...] = ()
+    labels: tuple[str, ...] = ()
+    is_whole: bool = True
+    """False when a driver that it may be could not be asked."""
+    in_code: bool = False
+    """Only the program's own code decides."""
+
+    @property
+    def working(self) -> tuple[TrustPolicy, ...]:
+        """Those of clients that connect at all: one that refuses its own settings is not deployed."""
+        return tuple(p for p in self.policies if p.refused is None)
+
+
+def _shown(answer: Answer) -> dict[str, object] | None:
+    """The policy for a report. Where versions or drivers differ it is that of the likeliest, and ``sure`` is false."""
+    if not answer.working:
+        return None
+    likeliest = answer.working[0]
+    return {
+        "ask": likeliest.ask.value,
+        "check": likeliest.check.value,
+        "on_distrust": likeliest.on_distrust.value,
+        "roots": {"from": likeliest.roots.origin.value, "path": likeliest.roots.path or None},
+        "as": answer.labels[answer.policies.index(likeliest)],
+        "sure": answer.is_whole and len({_essence(p)[:3] for p in answer.working}) == 1,
     }
-    if not any(told.values()):
+
+
+def _verdict(answer: Answer) -> str | None:
+    """What no rotation changes: a client that asks for no TLS, and one that checks nothing, whatever version it is."""
+    if not answer.working or not answer.is_whole or any(p.chain for p in answer.working):
         return None
-    return {**told, "roots": {"from": _one(p.roots.origin.value for p in policies), "path": _one(p.roots.path for p in policies) or None}}
-
-
-def _one(values: Iterable[str]) -> str | None:
-    found = set(values)
-    return found.pop() if len(found) == 1 else None
-
-
-def _verdict(policies: Sequence[TrustPolicy]) -> str | None:
-    """What no rotation changes: a client that asks for no TLS, and one that checks nothing."""
-    if not policies or any(p.chain for p in policies):
-        return None
-    never = {p.ask is Ask.NEVER for p in policies}
+    never = {p.ask is Ask.NEVER for p in answer.working}
     return "plaintext" if never == {True} else "not-verifying" if never == {False} else None
 
 
@@ -98,11 +110,11 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-_POLICIES: dict[tuple[object, ...], tuple[TrustPolicy, ...]] = {}
+_ANSWERS: dict[tuple[object, ...], Answer] = {}
 
 
-def _policies(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
-    """The policies that the client may have, one for each driver and version it may be; the same settings are asked about once."""
+def _answer(finding: Finding, files: Files) -> Answer:
+    """What is known of the client; the same settings are asked about once."""
     key = (
         finding.driver,
         finding.candidates,
@@ -114,52 +126,58 @@ def _policies(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
         finding.mode,
         finding.roots,
     )
-    if key not in _POLICIES:
-        _POLICIES[key] = _anyone(finding, files) if finding.driver is None else _asked(finding, files)
-    return _POLICIES[key]
+    if key not in _ANSWERS:
+        _ANSWERS[key] = _anyone(finding, files) if finding.driver is None else _asked(finding, files)
+    return _ANSWERS[key]
 
 
 ANYONE = ("libpq", "asyncpg", "node-postgres", "postgres-js", "pgx", "lib-pq", "sqlx", "prisma")
-"""Who may read a connection URL of whom nothing is known."""
+"""Who may read a connection URL, or an option called ``sslmode``, of whom nothing is known: the likeliest first."""
+OPTIONS = frozenset({"sslmode", "ssl_mode", "sslMode", "sslrootcert", "sslRootCert"})
 
 
-def _anyone(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
-    names = finding.candidates or (ANYONE if finding.form in ("postgres", "postgresql") else ())
-    if not names and not finding.form and set(finding.settings) <= {"sslmode", "ssl_mode", "sslMode", "sslrootcert", "sslRootCert"}:
-        names = ANYONE if finding.mode else ()
-    if finding.form == "keywords":
-        names = finding.candidates or ("libpq", "pgx", "lib-pq")
-    found = [_asked(replace(finding, driver=name), files) for name in names]
-    return tuple(p for policies in found for p in policies) if all(found) else ()
+def _anyone(finding: Finding, files: Files) -> Answer:
+    names = finding.candidates
+    if not names and (
+        finding.form in ("postgres", "postgresql") or (not finding.form and finding.mode and set(finding.settings) <= OPTIONS)
+    ):
+        names = ANYONE if "no-verify" not in (finding.mode or "") else ("node-postgres", *ANYONE)
+    elif not names and finding.form == "keywords":
+        names = ("libpq", "pgx", "lib-pq")
+    answers = [_asked(replace(finding, driver=name), files) for name in names]
+    return Answer(
+        tuple(p for answer in answers for p in answer.policies),
+        tuple(label for answer in answers for label in answer.labels),
+        all(answer.policies and answer.is_whole for answer in answers),
+        bool(answers) and all(answer.in_code for answer in answers),
+    )
 
 
 def _essence(policy: TrustPolicy) -> tuple[object, ...]:
     return policy.ask, policy.check, policy.on_distrust, policy.roots.origin
 
 
-def _asked(finding: Finding, files: Files) -> tuple[TrustPolicy, ...]:
+def _asked(finding: Finding, files: Files) -> Answer:
     """What the driver's own table says of every version it may be; empty where that cannot be told."""
     name = finding.wrapper if finding.wrapper in WRAPPERS and finding.wrapper in drivers.names() else finding.driver
     driver = drivers.find(name or "")
-    if driver is None:
-        return ()
-    given = given_of(finding, driver.name, files)
-    if given is None:
-        return ()
+    given = None if driver is None else given_of(finding, driver.name, files)
+    if driver is None or given is None:
+        return Answer(is_whole=False)
     policies: list[TrustPolicy] = []
-    refused: list[TrustPolicy] = []
+    labels: list[str] = []
     for candidate in driver.possible(given):
         try:
             policy = driver.policy(candidate, driver.read(candidate))
         except SettingsError as error:
-            refused.append(TrustPolicy(Ask.NEVER, refused=Reason("settings-error", error.message, driver.source)))
-            continue
+            policy = TrustPolicy(Ask.NEVER, refused=Reason("settings-error", error.message, driver.source))
         except (RerootError, ValueError, KeyError, TypeError, AttributeError):
-            return ()
+            return Answer(is_whole=False)
         if policy.undecidable is not None:
-            return (policy,)
+            return Answer(is_whole=False, in_code=True)
         policies.append(policy)
-    return tuple(policies or refused)
+        labels.append(f"{driver.name} {candidate.version}" if candidate.version else driver.name)
+    return Answer(tuple(policies), tuple(labels))
 
 
 @lru_cache

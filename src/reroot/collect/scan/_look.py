@@ -6,13 +6,14 @@ import re
 
 from . import _ignores, reader_for
 from ._contexts import hand_over
+from ._counts import lean_of_file
 from ._drivers import CODE
 from ._finding import Harvest, Limit
 from ._infrastructure import infrastructure
 from ._manifests import manifest
 from ._process import accepting, process_wide
 from ._reader import Unreadable
-from ._recognise import lean_of_file, recognise
+from ._recognise import recognise
 from ._steps import steps, take_apart
 from ._stores import pasted
 from ._text import Text

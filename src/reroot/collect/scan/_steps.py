@@ -138,8 +138,15 @@ def _volumes(page: Page, path: str, harvest: Harvest) -> None:
         line, _ = page.text.place(entry.start)
         harvest.copies.append(Copied(source, target, path, line))
         if _HOME.search(target):
-            finding = _add(page, path, harvest, entry.start, entry.end, "trust-store-reference", "RR105", target, "libpq", inside=True)
-        elif _CERTIFICATE.search(target) and _OURS.search(f"{source} {target}") and _names.leaning(source) >= 0 and not _KEY.search(source):
+            finding = _add(
+                page, path, harvest, entry.start, entry.end, "trust-store-reference", "RR105", target, "libpq", inside=True
+            )
+        elif (
+            _CERTIFICATE.search(target)
+            and _OURS.search(f"{source} {target}")
+            and _names.leaning(source) >= 0
+            and not _KEY.search(source)
+        ):
             finding = _add(page, path, harvest, entry.start, entry.end, "trust-store-reference", "RR215", source, inside=True)
         else:
             continue
