@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,29 @@ def test_a_batch_spends_little_on_a_hostile_file(run: Run, size: int, tmp_path: 
     answers = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert len(answers) == len(cases)
     assert all("error" in a or "loads" in a for a in answers)
+
+
+TWO_BUNDLES = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: roots}\ndata:\n  old.crt: |\n%s  new.crt: |\n%s"
+
+
+def test_of_two_bundles_in_one_manifest_the_named_one_is_changed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "roots.yaml"
+    old, new = textwrap.indent(W.a.pem.decode(), "    "), textwrap.indent(W.rsa.pem.decode(), "    ")
+    path.write_text(TWO_BUNDLES % (old, new))
+    (tmp_path / "next.pem").write_bytes(W.b.pem)
+    unclear = run("add", path, "--root", tmp_path / "next.pem", "--execute")
+    assert unclear.exit_code == 2
+    assert path.read_text() == TWO_BUNDLES % (old, new)
+    assert run("add", path, "--root", tmp_path / "next.pem", "--key", "new.crt", "--execute").exit_code == 0
+    after = textwrap.indent(W.b.pem.decode(), "    ")
+    assert path.read_text() == TWO_BUNDLES % (old, new + after)
+    assert run("add", path, "--root", tmp_path / "next.pem", "--key", "6", "--execute").exit_code == 0
+    assert path.read_text() == TWO_BUNDLES % (old + after, new + after)
+    assert run("remove", path, "--root", "Root B", "--key", "old.crt", "--retire", "--execute").exit_code == 0
+    assert path.read_text() == TWO_BUNDLES % (old, new + after)
+    assert run("add", path, "--root", tmp_path / "next.pem", "--key", "other", "--execute").exit_code == 2
+    (tmp_path / "a.pem").write_bytes(W.a.pem)
+    assert run("add", tmp_path / "a.pem", "--root", tmp_path / "next.pem", "--key", "new.crt").exit_code == 2
 
 
 def test_check_tells_whether_a_chain_verifies(run: Run, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def _shown_file(
         roots = Roots("unknown", notes=(error.message,))
     stack, version, kind = _reader(reader, roots.format, store_type)
     extract = truststores.find(roots.format).extract if roots.format in truststores.names() else None
-    anchors = _effective(content if extract is None else extract(content), stack, version, kind, password)
+    anchors = _effective(content if extract is None else extract(content, ""), stack, version, kind, password)
     problems = (*anchors.problems, *readers.remarks(anchors.certificates, when))
     name = f"{stack}-{version}" if version else stack
     return Shown(path, roots, name, readers.prove(stack, version), anchors, problems, when)

@@ -60,6 +60,9 @@ READER = click.option(
 AT = click.option("--at", "when", callback=_when, help="The time that counts, as 2027-01-31T00:00:00Z; now when not named.")
 EXECUTE = click.option("--execute", is_flag=True, help="Do it. Without this nothing is written.")
 ALLOW = click.option("--allow", "allowed", metavar="FOLDER", help="Follow links as long as they stay in this folder.")
+KEY = click.option(
+    "--key", default="", metavar="KEY", help="Which bundle of a manifest with several: its key, or its first line."
+)
 FILES = click.argument("files", nargs=-1, required=True, metavar="FILE…")
 
 
@@ -165,6 +168,7 @@ def check(
 @READER
 @PASSWORD
 @ALLOW
+@KEY
 @EXECUTE
 @output_options
 @click.pass_context
@@ -175,6 +179,7 @@ def add(
     reader: str | None,
     password: Secret | None,
     allowed: str | None,
+    key: str,
     execute: bool,
     outputs: Outputs,
     quiet: bool,
@@ -186,7 +191,9 @@ def add(
     wanted = tuple(dict.fromkeys(root for name in names for root in roots(name)))
 
     def one(path: str, book: trustfiles.Journal) -> Change:
-        return trustfiles.add_root(path, wanted, execute=execute, password=password, reader=reader, allowed=allowed, journal=book)
+        return trustfiles.add_root(
+            path, wanted, execute=execute, password=password, reader=reader, allowed=allowed, journal=book, key=key
+        )
 
     _each(context, files, one, execute=execute, outputs=outputs, quiet=quiet)
 
@@ -202,6 +209,7 @@ def add(
 @READER
 @PASSWORD
 @ALLOW
+@KEY
 @EXECUTE
 @output_options
 @click.pass_context
@@ -213,6 +221,7 @@ def remove(
     reader: str | None,
     password: Secret | None,
     allowed: str | None,
+    key: str,
     execute: bool,
     outputs: Outputs,
     quiet: bool,
@@ -224,7 +233,7 @@ def remove(
     def one(path: str, book: trustfiles.Journal) -> Change:
         gone = among(trustfiles.held(path, password), names, where=path)
         return trustfiles.remove_root(
-            path, gone, execute=execute, retire=retire, password=password, reader=reader, allowed=allowed, journal=book
+            path, gone, execute=execute, retire=retire, password=password, reader=reader, allowed=allowed, journal=book, key=key
         )
 
     _each(context, files, one, execute=execute, outputs=outputs, quiet=quiet)

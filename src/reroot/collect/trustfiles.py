@@ -77,7 +77,7 @@ class Change:
 
     @property
     def unchanged(self) -> bool:
-        return not self.added and not self.removed and not self.patch
+        return not self.added and not self.removed and not self.patch and not self.executed
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,12 @@ def add_root(
     reader: str | None = None,
     allowed: str | None = None,
     journal: Journal | None = None,
+    key: str = "",
 ) -> Change:
     """Put *roots* behind what the file holds; every root that was there stays. Adding what is there changes nothing.
 
     *reader* (``java-17``) is whose eyes the result is checked with. *allowed* is the folder that links may not lead out of.
+    *key* names one of several bundles in a manifest or a source file.
     ``TrustStoreError`` when the file cannot be changed safely: it is then as it was.
     """
     if os.path.isdir(path):
@@ -114,7 +116,7 @@ def add_root(
     secret = _secret(password)
 
     def make(content: bytes) -> _Draft:
-        draft = _draft(content, Wanted(add=tuple(roots)), secret, reader)
+        draft = _draft(content, Wanted(add=tuple(roots), key=key), secret, reader)
         lost = [c for c in draft.before if c not in draft.after]
         if lost:
             raise TrustStoreError(f"would lose {_names(lost)} in the eyes of {draft.reader}")
@@ -184,6 +186,7 @@ def remove_root(
     reader: str | None = None,
     allowed: str | None = None,
     journal: Journal | None = None,
+    key: str = "",
 ) -> Change:
     """Take *roots* (certificates or fingerprints) out of the file. Acting needs *retire*: the retire gate was passed.
 
@@ -205,7 +208,7 @@ def remove_root(
         held = {c.fingerprint for c in truststores.read(content, secret).certificates}
         if held and held <= gone:
             raise TrustStoreError("would be left without a root", hint="add the next root first")
-        draft = _draft(content, Wanted(remove=gone), secret, reader)
+        draft = _draft(content, Wanted(remove=gone, key=key), secret, reader)
         if {c.fingerprint for c in draft.before} - {c.fingerprint for c in draft.after} != gone & {
             c.fingerprint for c in draft.before
         }:
@@ -343,16 +346,20 @@ def _draft(content: bytes, wanted: Wanted, password: Secret | None, reader: str 
     spec = truststores.find(name)
     if spec.write is None:
         raise TrustStoreError(f"is a {spec.title}, which reroot reads and does not change")
+    if wanted.key and spec.extract is None:
+        raise TrustStoreError(f"is a {spec.title} with one bundle, so there is no key to name")
     new = spec.write(content, wanted, password)
-    seen_by, before = _seen(content, name, password, reader)
-    return _Draft(new, name, seen_by, before, before if new == content else _seen(new, name, password, reader)[1])
+    seen_by, before = _seen(content, name, password, reader, wanted.key)
+    return _Draft(new, name, seen_by, before, before if new == content else _seen(new, name, password, reader, wanted.key)[1])
 
 
 def _format(content: bytes) -> str:
     return truststores.detect(content) if content.strip() else "pem"
 
 
-def _seen(content: bytes, name: str, password: Secret | None, reader: str | None) -> tuple[str, tuple[Certificate, ...]]:
+def _seen(
+    content: bytes, name: str, password: Secret | None, reader: str | None, key: str = ""
+) -> tuple[str, tuple[Certificate, ...]]:
     """The reader's name, and the roots it gets. A file that it refuses is not changed; an empty one simply has none."""
     stack, version, kind = READERS.get(name, ("openssl", "3.0", "PEM"))
     if reader is not None:
@@ -361,7 +368,7 @@ def _seen(content: bytes, name: str, password: Secret | None, reader: str | None
     shown = f"{stack}-{version}" if version else stack
     extract = truststores.find(name).extract
     if extract is not None:
-        content = extract(content)
+        content = extract(content, key)
     if not content.strip():
         return shown, ()
     found = readers.effective(stack, version, content, store_type=kind, password=None if password is None else password.reveal())

@@ -64,6 +64,8 @@ class Change:
     add: tuple[Certificate, ...] = ()
     remove: frozenset[str] = field(default_factory=frozenset)
     """Fingerprints."""
+    key: str = ""
+    """Which of several bundles in one file is meant: its key, or the line that it begins at."""
 
 
 Read = Callable[[bytes, Secret | None], Roots]
@@ -79,7 +81,8 @@ class Format:
     ``read(content, password)`` gives the entries; ``TrustStoreError`` when it cannot be opened.
     ``write(content, change, password)`` gives the new bytes, everything else as it was; None: reroot does not change these files.
     ``create(roots, password)`` makes a new one.
-    ``extract(content)`` gives the bytes that a TLS stack is handed in the end, where those are not the file's own.
+    ``extract(content, key)`` gives the bytes that a TLS stack is handed in the end, where those are not the file's own; *key*
+    names one of several bundles, ``""`` means all of them.
     ``takes_password`` says whether a password is part of the format.
     """
 
@@ -89,4 +92,4 @@ class Format:
     write: Write | None = None
     create: Create | None = None
     takes_password: bool = False
-    extract: Callable[[bytes], bytes] | None = None
+    extract: Callable[[bytes, str], bytes] | None = None

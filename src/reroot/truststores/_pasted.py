@@ -101,9 +101,30 @@ def _key(content: bytes, at: int) -> str:
     return found[-1].decode("ascii", "replace") if found else ""
 
 
-def extract(content: bytes, skip: Iterable[str] = ()) -> bytes:
+def extract(content: bytes, skip: Iterable[str] = (), *, key: str = "") -> bytes:
     """What a program is given in the end: the pasted certificates as a PEM bundle."""
-    return b"".join(pem.encode(c) for piece in pieces(content) if piece.key not in skip for c in piece.certificates)
+    return b"".join(pem.encode(c) for piece in _meant(content, skip, key) for c in piece.certificates)
+
+
+def _meant(content: bytes, skip: Iterable[str], key: str) -> list[Piece]:
+    """The pieces that count; with *key* those of one bundle, named by its key or by the line that it begins at."""
+    found = [piece for piece in pieces(content) if piece.key not in skip]
+    if not key:
+        return found
+    begins: dict[int, Piece] = {}
+    for piece in found:
+        begins.setdefault(piece.value, piece)
+    lines = {value: content.count(b"\n", 0, piece.start) + 1 for value, piece in begins.items()}
+    chosen = [value for value, piece in begins.items() if piece.key == key] or [
+        v for v, line in lines.items() if str(line) == key
+    ]
+    if len(chosen) != 1:
+        known = ", ".join(f"`{piece.key or '?'}` at line {lines[value]}" for value, piece in begins.items())
+        raise TrustStoreError(
+            f"holds {len(chosen) or 'no'} bundles that `{key}` names",
+            hint=f"there are {known}" if known else "it holds no bundle",
+        )
+    return [piece for piece in found if piece.value == chosen[0]]
 
 
 def read(format: str, content: bytes, skip: Iterable[str] = ()) -> Roots:
@@ -119,7 +140,7 @@ def read(format: str, content: bytes, skip: Iterable[str] = ()) -> Roots:
 
 def write(content: bytes, change: Change, skip: Iterable[str] = ()) -> bytes:
     """The same text with certificates behind the last one of its only string, dressed as that one is."""
-    found = [piece for piece in pieces(content) if piece.key not in skip]
+    found = _meant(content, skip, change.key)
     if not found:
         raise TrustStoreError("holds no certificate to put others behind")
     held = {c.fingerprint for piece in found for c in piece.certificates}
@@ -131,7 +152,8 @@ def write(content: bytes, change: Change, skip: Iterable[str] = ()) -> bytes:
     if added and len(values) > 1:
         keys = ", ".join(f"`{key}`" for key in dict.fromkeys(piece.key for piece in found))
         raise TrustStoreError(
-            f"holds {len(values)} bundles ({keys}), and which one is meant cannot be told", hint="change it by hand"
+            f"holds {len(values)} bundles ({keys}), and which one is meant cannot be told",
+            hint="name one with `--key KEY`, or with `--key LINE` where keys are the same",
         )
     last = found[-1]
     if any(piece.damage for piece in found):

@@ -90,7 +90,9 @@ def _parse(data: bytes) -> Pfx:
     made = Pfx(safes, signed, _mac(data, rest[0]) if rest else None)
     asked = _rounds(made)
     if max(asked, default=0) <= Limits.ITERATIONS < sum(asked) / TOTAL:
-        raise _pbe.Unsupported(f"asks for {sum(asked)} rounds of key derivation in all; {TOTAL * Limits.ITERATIONS} are the limit")
+        raise _pbe.Unsupported(
+            f"asks for {sum(asked)} rounds of key derivation in all; {TOTAL * Limits.ITERATIONS} are the limit"
+        )
     return made
 
 

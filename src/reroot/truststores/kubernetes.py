@@ -32,9 +32,9 @@ def write(content: bytes, change: Change, _password: object = None) -> bytes:
     return _pasted.write(content, change, OWN_CHAIN)
 
 
-def extract(content: bytes) -> bytes:
+def extract(content: bytes, key: str = "") -> bytes:
     """The PEM text that a pod finds in the mounted file."""
-    return _pasted.extract(content, OWN_CHAIN)
+    return _pasted.extract(content, OWN_CHAIN, key=key)
 
 
 FORMAT = Format(title="Kubernetes manifest", sniff=sniff, read=read, write=write, extract=extract)

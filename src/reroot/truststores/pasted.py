@@ -28,9 +28,9 @@ def write(content: bytes, change: Change, _password: object = None) -> bytes:
     return _pasted.write(content, change)
 
 
-def extract(content: bytes) -> bytes:
+def extract(content: bytes, key: str = "") -> bytes:
     """The PEM text that the program gets when its own syntax is taken off."""
-    return _pasted.extract(content)
+    return _pasted.extract(content, key=key)
 
 
 FORMAT = Format(title="certificates inside other text", sniff=sniff, read=read, write=write, extract=extract)
