@@ -104,16 +104,21 @@ def act(
     quiet: bool,
 ) -> Result:
     from ..app import fleet_of, perform, try_out
+    from ..app.watch import heeding, watch_of, watching
     from ..collect.trustfiles import recover
     from ..ledger import open_ledger
     from ..ledger.ledger import holder_name
     from ..model import Evidence, Strength
 
-    with open_ledger(place) as ledger, held(ledger, plan.rotation, take_over=take_over) as lease:
+    with (
+        watching(inventory) as watch,
+        open_ledger(place) as ledger,
+        held(ledger, plan.rotation, take_over=take_over) as lease,
+    ):
         recover()
         now = datetime.now(UTC)
         ledger.keep(plan.rotation, tuple(Evidence("restart", c, holder_name(), now, Strength.DECLARED) for c in restarted))
-        fleet = fleet_of(inventory, restarts=restarts(ledger, plan.rotation))
+        fleet = heeding(fleet_of(inventory, watch=watch_of(watch, inventory), restarts=restarts(ledger, plan.rotation)), watch)
         if trial is not None:
             return try_out(plan.rotation, trial, fleet, ledger, lease, tell=teller(quiet))
         return perform(plan, fleet, ledger, lease, through=through, tell=teller(quiet))

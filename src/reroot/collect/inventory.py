@@ -16,6 +16,7 @@ The fleet as its people declare it: ``reroot.toml``.
     accepts = "hostssl"                       # hostssl, host, hostnossl, no-tls; left out: not known
     wave = 0                                  # lowest first: the canary
     cluster = "east"                          # servers that fail over to each other
+    log = "/var/log/postgresql"               # its log, file or folder, where this machine can read it: who refuses is named there
     provider = { kind = "postgres", certificate = "…", key = "…", next_certificate = "…", next_key = "…", data_directory = "…" }
 
     [[client]]
@@ -82,6 +83,7 @@ class DeclaredServer:
     accepts: Accepts | None = None
     wave: int = 1
     cluster: str = ""
+    log: str = ""
     provider: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

@@ -12,6 +12,7 @@ Nobody heard of is nobody known: clients that have not connected since are count
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import comb
 from threading import Event as Alarm
@@ -151,38 +152,91 @@ def at_least(times: int, of: int, share: float) -> float:
 class LogWatch:
     """Watches servers' logs through a rotation; ``clients`` is what ``app.fleet_of`` takes as *watch*.
 
-    *usual* is what the logs said before, over *usual_seconds*. *seconds* is how long one look lasts when nothing happens; a concern
-    ends it at once.
+    *usual* is what the logs said before, over *usual_seconds* (of all, or of each server). ``note`` is called right before a cut-over,
+    ``forget`` when it is taken back. *seconds* is how long one look lasts when nothing happens; a concern ends it at once.
     """
 
     def __init__(
-        self, follower: Follower, usual: Rollup, usual_seconds: float, *, seconds: float = 60.0, every: float = 1.0
+        self,
+        follower: Follower,
+        usual: Rollup,
+        usual_seconds: float | Mapping[str, float],
+        *,
+        seconds: float = 60.0,
+        every: float = 1.0,
     ) -> None:
         self._follower = follower
         self._usual = usual
         self._usual_seconds = usual_seconds
         self._seconds = seconds
         self._every = every
-        self._recent: list[tuple[float, Rollup]] = []
+        self._since: dict[str, Rollup] = {}
+        self._cut_at: dict[str, float] = {}
+        self._moved: set[str] = set()
+        self._watched_from = monotonic()
         self._pause = Alarm()
 
     def stop(self) -> None:
         self._pause.set()
 
-    def note(self) -> None:
-        """Take what was logged until now for usual: to be called right before a cut-over, where the watch ran long before it."""
-        self._usual += self._follower.poll()
+    def note(self, server: str | None = None) -> None:
+        """*server*, or each, is about to be cut over: what its log said until now is usual, what it says from now on is not."""
+        self._read()
+        for name in [server] if server is not None else list(self._since):
+            self._usual += self._since.pop(name, Rollup())
+        if server is not None:
+            self._since[server] = Rollup()
+            self._cut_at[server] = monotonic()
+            self._moved.discard(server)
+
+    def forget(self, server: str) -> None:
+        """*server* is taken back: what its log said since its cut-over says nothing of how it usually is."""
+        self._read()
+        self._since.pop(server, None)
+        self._cut_at.pop(server, None)
 
     def clients(self, server: str) -> tuple[Answer, str]:
         """What became of the clients of *server* since its cut-over: OK, FAILED with the reasons, UNSURE when its log says nothing."""
-        began = monotonic()
-        since = Rollup()
+        if server not in self._cut_at:
+            # A rotation that goes on after a crash looks at clients of a server that was cut over before we watched.
+            self._since.setdefault(server, Rollup())
+            self._cut_at[server] = monotonic() - BEFORE_THE_CALL
+        until = monotonic() + self._seconds
         while True:
-            since += self._follower.poll()
-            elapsed = monotonic() - began
-            seen = compare(self._usual.settled(), self._usual_seconds, since.settled(), elapsed + BEFORE_THE_CALL, server)
+            self._read()
+            now = monotonic()
+            seen = compare(
+                self._usual.settled(),
+                self._usual_of(server),
+                self._since[server].settled(),
+                now - self._cut_at[server],
+                server,
+            )
             if seen.concerns:
                 return Answer.FAILED, str(seen)
-            if elapsed >= self._seconds or self._pause.wait(min(self._every, self._seconds - elapsed)):
+            if now >= until or self._pause.wait(min(self._every, max(until - now, 0.0))):
                 # Our own probe leaves a line: a log that says nothing at all is not the log of this server.
-                return (Answer.OK, str(seen)) if since.notes.bytes else (Answer.UNSURE, "its log has not moved since")
+                return (Answer.OK, str(seen)) if server in self._moved else (Answer.UNSURE, "its log has not moved since")
+
+    def _usual_of(self, server: str) -> float:
+        """Seconds in which what is usual of *server* was logged: before we came, and from then to its cut-over."""
+        before = self._usual_seconds
+        known = before.get(server, 0.0) if isinstance(before, Mapping) else before
+        return known + max(self._cut_at[server] - self._watched_from, 0.0)
+
+    def _read(self) -> None:
+        """What is new goes to the servers that it is about: to what they did since their cut-over, where they were cut over."""
+        found = self._follower.poll()
+        self._moved |= self._follower.moved
+        for server in self._since:
+            self._since[server] += part(found, {server}.__contains__)
+        self._usual += part(found, lambda name: name not in self._since)
+
+
+def part(rollup: Rollup, is_wanted: Callable[[str], bool]) -> Rollup:
+    """What a rollup says of some servers; its notes are of the whole, and left out."""
+    return Rollup(
+        {row: tally for row, tally in rollup.rows.items() if is_wanted(row.server)},
+        {head: n for head, n in rollup.heads.items() if is_wanted(head.server)},
+        {tail: n for tail, n in rollup.tails.items() if is_wanted(tail.server)},
+    )

@@ -37,7 +37,10 @@ class _Open:
 
 
 class Follower:
-    """The new lines of some logs. *places* are as for ``find``; files that appear in a folder later are read from their begin."""
+    """The new lines of some logs. *places* are as for ``find``; files that appear in a folder later are read from their begin.
+
+    ``moved`` names the servers whose logs the last ``poll`` found something new in, whatever it was.
+    """
 
     def __init__(self, places: Sequence[str], server: str = "", ways: Ways | None = None, *, from_end: bool = True) -> None:
         if STANDARD_INPUT in places:
@@ -56,6 +59,7 @@ class Follower:
         self._scanners: dict[tuple[str, str], Scanner] = {}
         self._spellings: dict[str, str] = {}
         self._done: dict[tuple[int, int], _Open] = {}
+        self.moved: set[str] = set()
         for log in find(places, server):
             self._open(log, at_end=from_end)
 
@@ -72,6 +76,7 @@ class Follower:
 
     def poll(self) -> Rollup:
         """The sum of everything that was written since the last call. Connections that are open stay open between calls."""
+        self.moved = set()
         for path, one in list(self._files.items()):
             self._read(one)
             if _inode(path) != one.inode:
@@ -123,6 +128,7 @@ class Follower:
         one.begin = begin
         while block := os.pread(one.file, BLOCK, one.position):
             one.position += len(block)
+            self.moved.add(one.log.server)
             end = block.rfind(b"\n") + 1
             if not end:
                 one.pending = b"" if one.skipping else one.pending + block
