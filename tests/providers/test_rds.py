@@ -14,7 +14,7 @@ from reroot.app import fleet_of, look, perform
 from reroot.collect import _awsapi, aws
 from reroot.collect._awsapi import Api, Login, Rate, Refused, Unsure
 from reroot.collect._awscalls import CALLS
-from reroot.errors import GateClosed, InputError, ProviderError, ReachError, RollbackFailed
+from reroot.errors import GateClosed, InputError, ProviderError, ReachError, RerootError, RollbackFailed
 from reroot.lab import ca
 from reroot.lab.aurora._catalogue import NEXT, OLD
 from reroot.lab.aurora._clock import Simulated
@@ -291,6 +291,35 @@ def test_a_throttled_change_is_tried_again_since_it_was_not_made(fleet):
     assert fleet.serves()["a-1"] == NEXT
 
 
+@pytest.mark.parametrize("act", ["cut_over", "roll_back"])
+def test_an_expired_token_is_told_at_once_and_not_waited_for(fleet, act):
+    site = fleet.site("a-1", wait=3600.0)
+    fleet.lab.faults.expired.add("AKIALABLABLABLABLAB0")
+    with pytest.raises(RerootError, match="ExpiredToken"):
+        getattr(rds, act)(site)
+    assert fleet.made("DescribeDBInstances") == 1
+
+
+def test_a_token_that_expires_after_the_call_leaves_it_to_the_handshake(fleet):
+    inventory = fleet.write(members=["a-1"])
+    fleet.lab.faults.stuck.add("a-1")
+    site, api = fleet.site("a-1", wait=3600.0), fleet.api()
+    asked = type(api).change
+
+    def change_and_expire(self, operation, **given):
+        try:
+            return asked(self, operation, **given)
+        finally:
+            fleet.lab.faults.expired.add("AKIALABLABLABLABLAB0")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_awsapi.Api, "change", change_and_expire)
+        with pytest.raises(Unsure, match="it was asked for, and cannot be looked at any more: ExpiredToken"):
+            rds.cut_over(site)
+    assert fleet.lab.world.settled()
+    assert sees(inventory, "a-1", Sees.NEXT)[0] is Answer.OK
+
+
 def test_stale_describes_of_a_lost_answer_do_not_lead_to_a_second_change(fleet):
     fleet.lab.faults.once["ModifyDBInstance"] = ["cut"]
     fleet.lab.faults.stale = 0.3
@@ -396,7 +425,7 @@ def test_a_rollback_that_fails_names_the_call_to_make_by_hand(fleet):
     fleet.lab.faults.denied.add("ModifyDBInstance")
     with pytest.raises(RollbackFailed) as raised:
         rds.roll_back(fleet.site("a-1"))
-    assert f"aws rds modify-db-instance --db-instance-identifier a-1 --ca-certificate-identifier {OLD}" in raised.value.hint
+    assert f"aws rds modify-db-instance --db-instance-identifier a-1 --ca-certificate-identifier {OLD}" in raised.value.message
 
 
 def test_a_role_is_assumed_before_anything_is_asked(fleet):

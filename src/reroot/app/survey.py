@@ -17,7 +17,7 @@ from ..collect.machine import machine
 from ..collect.probe import Answer as Probe
 from ..collect.probe import Probed, Target, probe
 from ..errors import RerootError, TrustStoreError
-from ..model import Accepts, File, Files, FileState, Foreseen, Judgement, Reason, Reread, Server, Verdict
+from ..model import Accepts, File, Files, FileState, Foreseen, Judgement, Outcome, Reason, Reread, Server, Verdict
 from ..pki import Certificate
 from ..pki.foreseen import beneath, leads_to, likeness
 from ..plan import Plan, PlannedClient, PlannedServer, PlannedStore, as_read, waves
@@ -172,7 +172,7 @@ def look(
 
 
 def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probing: Probing = probe) -> tuple[Judgement, ...]:
-    """What taking the servers *names* back to their previous pairs does to the clients."""
+    """What taking the servers *names* back to their previous pairs does to the clients; whom it cures is left out."""
     names = set(names)
     servers = [s for s in inventory.servers if s.name in names]
     chains = {name: s.chain for name, s in served(servers, probing).items()}
@@ -185,7 +185,13 @@ def going_back(inventory: Inventory, now: datetime, names: Iterable[str], probin
             before[server.name] = None
         else:
             before[server.name], likenesses[server.name] = expect(found.previous, found.was_issued_by, chains[server.name], now)
-    return judgements(inventory, now, machine(), chains, before, {}, likenesses=likenesses)
+    judged = judgements(inventory, now, machine(), chains, before, {}, likenesses=likenesses)
+    return tuple(j for j in judged if not _is_cured(j))
+
+
+def _is_cured(judged: Judgement) -> bool:
+    """Refused or without TLS today, verified afterwards: who waits to be taken back for this must not be kept waiting."""
+    return judged.now.outcome in (Outcome.REFUSED, Outcome.PLAINTEXT) and judged.then.outcome is Outcome.VERIFIED
 
 
 def expect(known: Chain, issuer: Certificate | None, shown: Chain | None, now: datetime) -> tuple[Chain | None, Likenesses]:

@@ -132,21 +132,27 @@ def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wis
         for i in fleet.instances
     ]  # fmt: skip
     parts = [table(("instance", "region", "cluster", "role", "CA", "certificate until", "status"), rows)] if rows else []
-    parts += [_step(number, title, lines) for number, (title, lines) in enumerate(_steps(fleet, found, written, wish, folder), 1)]
-    parts.append("\n".join(["what stands in the way, or is worth knowing:", *_told(found)]) if found else "nothing drifts")
+    steps = _steps(fleet, found, written, wish, folder) if rows or not fleet.unread else []
+    parts += [_step(number, title, lines) for number, (title, lines) in enumerate(steps, 1)]
+    if found:
+        parts.append("\n".join(["what stands in the way, or is worth knowing:", *_told(found)]))
+    elif rows or not fleet.unread:
+        parts.append("nothing that was read drifts" if fleet.unread else "nothing drifts")
     if fleet.unread:
         parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in fleet.unread))
     behind = sum(i.ca != wish.to for i in fleet.instances)
-    follow = _next(fleet, written, folder, behind)
+    follow = _next(fleet, written, folder, behind, {f.code for f in found})
     parts.append(
         f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}"
     )
     return "\n\n".join(parts)
 
 
-def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind: int) -> str:
+def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind: int, found: set[str]) -> str:
     if fleet.unread:
         return "incomplete: read what is missing, then ask again"
+    if "ca-not-offered" in found and not written:
+        return "next: the same with a CA that is offered, `--to CA`"
     if not behind:
         return "next: ask again each week, and after every restore"
     if folder is None:
@@ -163,8 +169,7 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
     forced = Counter(i.force_ssl for i in fleet.instances)
     restarts = [i.id for r in fleet.regions for i in r.instances if i.ca != wish.to and not r.version(i).restart_free]
     inventory = f"{folder}/reroot-{written[0].region}.toml" if folder and written else "reroot-REGION.toml"
-    hosts = [i for i in fleet.instances if i.is_writer][:1] or list(fleet.instances[:1])
-    watched = hosts[0].host if hosts else "HOST"
+    watched = [f"{folder}/observe-{w.region}.txt" for w in written] if folder else ["observe-REGION.txt"]
     return [
         (
             "is TLS forced? rds.force_ssl of each parameter group",
@@ -176,7 +181,8 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
         (
             "who connects, and how? every client, nightly jobs too",
             [
-                f'reroot observe "host={watched} user=reroot dbname=postgres" --for 24h     (role: `reroot emit sql-role`)',
+                *[f"reroot observe --from {file} --for 24h -o json=observed.json     (role: `reroot emit sql-role`)" for file in watched],
+                "each instance is asked, readers too: a session is seen where it is; `--iam` logs in without a password",
                 "it shows TLS or not, and never who verifies: that is in the clients' settings",
             ],
         ),
@@ -288,5 +294,18 @@ def _written(fleet: Fleet, wish: Wish, folder: Path | None) -> list[Written]:
             raise InputError(f"`{path}` is there already", hint="your clients may be in it: give another folder, or move it away")
         for name, content in one.roots.items():
             write_whole(folder / "roots" / name, content.decode("ascii"))
+        both = folder / "roots" / f"{one.region}.pem"
+        write_whole(both, b"".join(one.roots.values()).decode("ascii"))
+        write_whole(folder / f"observe-{one.region}.txt", _watched(fleet, one.region, wish, both))
         write_whole(path, one.text)
     return found
+
+
+def _watched(fleet: Fleet, region: str, wish: Wish, roots: Path) -> str:
+    """A line for `reroot observe --from` for each instance of *region*, checked against both of its roots."""
+    address = f" hostaddr={wish.address}" if wish.address else ""
+    return "".join(
+        f"host={i.host}{address} port={i.port} user=reroot dbname=postgres sslmode=verify-full sslrootcert={roots.absolute()}\n"
+        for i in fleet.instances
+        if i.region == region and i.host
+    )

@@ -40,7 +40,8 @@ def COMMAND(
 
     What is to be taken back is seen from the servers and their files, not from the journal: a lost ledger is no harm.
 
-    Exit code 3: clients would be hurt; 6: a server could not be taken back, call a person.
+    Exit code 3: clients would be hurt; 4: a server could not be read, and may have to go back too; 6: a server could not be taken
+    back, call a person.
     """
     from ..app import fleet_of, take_back
     from ..app.survey import going_back
@@ -54,21 +55,20 @@ def COMMAND(
     for name in servers:
         if name not in {s.name for s in inventory.servers}:
             raise InputError(f"`{name}` is not in the inventory", where=str(inventory_path))
-    names = servers or changed(inventory)
+    names, unread = (servers, ()) if servers else changed(inventory)
     judged = going_back(inventory, datetime.now(UTC), names)
     if not execute or not names:
         hurt = [j for j in judged if j.verdict not in PASSES]
         data = {"executed": False, "servers": list(names), "hurt": [f"{j.client} → {j.server}" for j in hurt]}
+        data["unread"] = list(unread)
         emit(Document("rollback", data, lambda: dry_text(names, hurt)), outputs, quiet=quiet)
-        if hurt:
-            ctx.exit(1)
-        return
+        ctx.exit(4 if unread else 1 if hurt else 0)
     with open_ledger(ledger_place(inventory, ledger)) as book, held(book, inventory.name, take_over=take_over) as lease:
         result = take_back(
             inventory.name, names, fleet_of(inventory), book, lease, judged=() if force else judged, tell=teller(quiet)
         )
     state = result.state.value if result.state else ""
-    data = {"executed": True, "servers": list(names), "state": state, "failures": list(result.failures)}
+    data = {"executed": True, "servers": list(names), "state": state, "failures": list(result.failures), "unread": list(unread)}
     emit(
         Document(
             "rollback", data, lambda: f"{len(names)} servers: {state}; {len(result.failures)} failures; next: `reroot status`"
@@ -78,30 +78,33 @@ def COMMAND(
     )
     if state != "rolled back":
         finish(ctx, result)
+    if unread:
+        ctx.exit(4)
 
 
-def changed(inventory: Inventory) -> tuple[str, ...]:
-    """Servers that serve the next chain, or would after a restart, and have a pair to go back to."""
+def changed(inventory: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Servers that serve the next chain, or are said to, or would after a restart, and have a pair to go back to; then the unread."""
     from ..app.survey import fingerprints, provider_of, served, site_of
     from ..errors import RerootError
     from ..pki.foreseen import leads_to
 
     seen = served(inventory.servers)
-    names = []
+    names, unread = [], []
     for server in inventory.servers:
         try:
             found = provider_of(server).discover(site_of(inventory, server))
         except RerootError as error:
             click.echo(f"  {server.name}: {error.message}", err=True)
+            unread.append(server.name)
             continue
         chain = seen[server.name].chain
         if found.issued_by is not None:
-            names += [server.name] if chain and leads_to(chain, found.issued_by) else []
+            names += [server.name] if found.told_next or (chain and leads_to(chain, found.issued_by)) else []
             continue
         leaves = (fingerprints(chain)[:1], fingerprints(found.configured)[:1])
         if found.previous and fingerprints(found.next)[:1] in leaves and found.previous[0] != found.next[0]:
             names.append(server.name)
-    return tuple(names)
+    return tuple(names), tuple(unread)
 
 
 def dry_text(names: tuple[str, ...], hurt: list[Judgement]) -> str:

@@ -42,6 +42,13 @@ HINTS: Mapping[str, str] = {
 }
 
 
+LOCKED_OUT = frozenset(
+    {"NoCredentials", "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
+     "OptInRequired", "AuthFailure", "SignatureDoesNotMatch", "AccessDenied", "AccessDeniedException"}
+)  # fmt: skip
+"""Answers that stay as they are until a person does something: waiting is no help."""
+
+
 class Unsure(Exception):
     """A change was sent and its answer is not known: it may have happened."""
 

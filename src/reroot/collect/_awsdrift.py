@@ -77,6 +77,8 @@ NAMING = "create and restore with `--ca-certificate-identifier {}`; a restored c
 
 
 def _not_supported(region: Region, to: str, now: datetime) -> Iterator[Finding]:
+    if region.authorities and region.authority(to) is None:
+        return  # of the region, not of its versions
     for one in region.instances:
         known = region.version(one).authorities
         if known and to not in known:
@@ -88,7 +90,7 @@ def _not_supported(region: Region, to: str, now: datetime) -> Iterator[Finding]:
 def _not_offered(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     if region.instances and region.authorities and region.authority(to) is None:
         offered = ", ".join(f"`{a.id}`" for a in region.authorities)
-        yield Finding("ca-not-offered", region.name, f"offers {offered}, not `{to}`")
+        yield Finding("ca-not-offered", region.name, f"offers {offered}, not `{to}`", "`--to` names one that it offers")
 
 
 def _mixed_clusters(region: Region, to: str, now: datetime) -> Iterator[Finding]:
@@ -110,7 +112,7 @@ def _waiting(region: Region, to: str, now: datetime) -> Iterator[Finding]:
 
 
 def _default(region: Region, to: str, now: datetime) -> Iterator[Finding]:
-    if region.default and region.default != to:
+    if region.default and region.default != to and region.authority(to) is not None:
         text = (
             f"new instances, replicas and restores are born on `{region.default}`; a restored cluster cannot be asked for another"
         )

@@ -134,7 +134,7 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
         try:
             return rds.pages(operation, key, **given)
         except RerootError as error:
-            unread.append((f"{rds.region}: {operation}", error.message))
+            unread.append((f"{rds.region}: {operation}", _told(error)))
             return []
 
     raw = [i for i in pages("DescribeDBInstances", "DBInstances") if i.get("Engine") in POSTGRES]
@@ -146,7 +146,7 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
     try:
         known, default = authorities(rds)
     except RerootError as error:
-        unread.append((f"{rds.region}: DescribeCertificates", error.message))
+        unread.append((f"{rds.region}: DescribeCertificates", _told(error)))
     chosen = [i for i in raw if tags.items() <= _tags(i).items()]
     versions = {}
     for engine, version in sorted({(i["Engine"], i["EngineVersion"]) for i in chosen}):
@@ -174,6 +174,11 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
         region.name, region.login, known, default, instances, versions,
         region.proxies, region.global_clusters, region.deployments, tuple(unread),
     )  # fmt: skip
+
+
+def _told(error: RerootError) -> str:
+    """What went wrong with what to do about it: it is shown beside others, where there is no place for a hint of its own."""
+    return f"{error.message.rstrip('.')}; {error.hint}" if error.hint else error.message
 
 
 def instance(raw: Mapping[str, Any], region: str) -> Instance:

@@ -35,8 +35,9 @@ class Found:
     bring back (empty: nothing was cut over yet). ``layout`` names how the pair lies on disk; ``notes`` are for a person.
 
     A provider that makes the server's certificate itself, at the cut-over, knows no chain beforehand: ``issued_by`` is the root
-    that the next one will lead to, ``was_issued_by`` the one that a rollback would bring back. ``peers`` are the servers that fail
-    over to this one, as the provider has them now: name, host, port.
+    that the next one will lead to, ``was_issued_by`` the one that a rollback would bring back. ``told_next`` is its own word that the
+    server was changed, or is about to be, whatever it shows: no proof of it, but reason enough to take it back. ``peers`` are the
+    servers that fail over to this one, as the provider has them now: name, host, port.
     """
 
     configured: tuple[Certificate, ...]
@@ -46,6 +47,7 @@ class Found:
     notes: tuple[str, ...] = ()
     issued_by: Certificate | None = None
     was_issued_by: Certificate | None = None
+    told_next: bool = False
     peers: tuple[tuple[str, str, int], ...] = ()
 
 

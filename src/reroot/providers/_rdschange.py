@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..collect import aws
-from ..collect._awsapi import Api, Refused, Unsure
+from ..collect._awsapi import LOCKED_OUT, Api, Refused, Unsure
 from ..collect.probe import Target, probe
 from ..errors import ProviderError, ReachError
 from ..pki.certificate import Certificate
@@ -129,7 +129,7 @@ def _has_begun(rds: Api, site: Site, wanted: Wanted, before: aws.Instance) -> bo
         is_news = (one.ca, one.ca_pending) != said and wanted.ca in (one.ca, one.ca_pending)
         return is_news or one.status != "available" or shows(site, wanted.root)
 
-    return _until(rds, wanted, rds.clock.now() + wanted.doubt, sign) is not None
+    return _after(rds, wanted, rds.clock.now() + wanted.doubt, sign) is not None
 
 
 def _settled(rds: Api, wanted: Wanted, until: float) -> aws.Instance:
@@ -156,15 +156,23 @@ def _await(rds: Api, site: Site, wanted: Wanted, until: float) -> Notes:
             half = None
         return (said and shown) or (half is not None and rds.clock.now() > half)
 
-    if _until(rds, wanted, until, both) is None:
+    if _after(rds, wanted, until, both) is None:
         raise Unsure(f"`{wanted.instance}` is not done after {wanted.wait:g} s")
     if not shown:
         return ("the API says that it is done, but a handshake still shows another root",)
     return () if said else ("a handshake shows the wanted root, although the API does not say so",)
 
 
+def _after(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance], bool]) -> aws.Instance | None:
+    """The same once a change was asked for: when nobody can look any more, it may have happened."""
+    try:
+        return _until(rds, wanted, until, holds)
+    except ReachError as error:
+        raise Unsure(f"it was asked for, and cannot be looked at any more: {error.message}") from None
+
+
 def _until(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance], bool]) -> aws.Instance | None:
-    """Describe again and again until *holds*; None when the time is over. A look that fails is no answer."""
+    """Describe again and again until *holds*; None when the time is over. A look that fails is no answer, unless it goes on failing."""
     failed: ReachError | None = None
     while True:
         try:
@@ -173,6 +181,8 @@ def _until(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance
             if holds(one):
                 return one
         except ReachError as error:
+            if isinstance(error, Refused) and error.code in LOCKED_OUT:
+                raise
             failed = error
         if rds.clock.now() > until:
             if failed is not None:

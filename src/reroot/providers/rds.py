@@ -83,6 +83,7 @@ def discover(site: Site) -> Found:
         notes=tuple(filter(None, (*(f"`{p}` is pending" for p in one.pending), apart))),
         issued_by=site.next_root,
         was_issued_by=site.old_root,
+        told_next=options.ca in (one.ca, one.ca_pending) and options.ca != options.old_ca,
         peers=tuple((i.id, i.host, i.port) for i in region.instances if i.id in siblings and i.id != one.id),
     )
 
@@ -111,10 +112,10 @@ def roll_back(site: Site) -> Notes:
         return _rdschange.change(options.api, site, wanted)
     except RerootError as error:
         raise RollbackFailed(
-            f"the old CA could not be brought back: {error.message}",
+            f"the old CA could not be brought back: {error.message}; by hand: `{_rdschange.by_hand(wanted, options.region)}`",
             where=site.name,
             step="roll back",
-            hint=f"by hand: `{_rdschange.by_hand(wanted, options.region)}`",
+            hint=error.hint,
         ) from None
 
 
