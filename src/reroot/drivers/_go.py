@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import SettingsError
 from ..model import FileState, Given, Reason, RootsFrom, RootSource, Secret, Setting, Stack
 from ..readers import effective
+from ._driver import numbered
 from ._libpq import SECRETS
 from ._system import BUNDLES
 
@@ -16,6 +17,11 @@ VERIFY_SOURCE = "Go crypto/x509/verify.go, root_unix.go; run with Go 1.19 and 1.
 
 def stack(given: Given) -> Stack:
     return Stack("go", given.runtime.get("go", ""))
+
+
+def names(given: Given) -> str:
+    """The name rules of the client's Go; those of today where its version is not known."""
+    return "go-1.19" if (0,) < numbered(given.runtime.get("go")) < (1, 20) else "go"
 
 
 def system_pool(given: Given) -> RootSource:

@@ -297,7 +297,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     return TrustPolicy(
         ask=mode.ask,
         chain=chain and mode.ask is not Ask.NEVER,
-        names="go" if mode.names or (chain and _names_anyway(settings, version)) else "",
+        names=_go.names(given) if mode.names or (chain and _names_anyway(settings, version)) else "",
         on_distrust=OnDistrust.PLAINTEXT if falls else OnDistrust.FAIL,
         on_no_tls=OnDistrust.PLAINTEXT if mode.ask in (Ask.IF_OFFERED, Ask.IF_NEEDED) else OnDistrust.FAIL,
         on_rejection=mode.ask is Ask.IF_NEEDED,

@@ -312,7 +312,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     return TrustPolicy(
         ask=mode.ask,
         chain=chain,
-        names="go" if mode.names else "",
+        names=_go.names(given) if mode.names else "",
         on_distrust=OnDistrust.PLAINTEXT if mode.falls else OnDistrust.FAIL,
         on_no_tls=plain,
         on_rejection=retries and mode.ask in (Ask.IF_OFFERED, Ask.IF_NEEDED),

@@ -52,12 +52,9 @@ class Certificate:
             warnings.simplefilter("ignore")
             return x509.load_der_x509_certificate(self.der)
 
-    @cached_property
+    @property
     def is_readable(self) -> bool:
-        try:
-            return bool(self.parsed.subject.public_bytes()) and self.spki is not None
-        except (ValueError, UnsupportedAlgorithm):
-            return False
+        return _readable(self)
 
     @cached_property
     def subject(self) -> bytes:
@@ -233,6 +230,15 @@ class Certificate:
     def _alternative_names(self, kind: type[x509.DNSName]) -> tuple[str, ...]:
         found = _extension(self.extensions, x509.SubjectAlternativeName)
         return () if found is None else tuple(found.value.get_values_for_type(kind))
+
+
+@lru_cache(maxsize=8192)
+def _readable(certificate: Certificate) -> bool:
+    """Has a subject and a key. The same bytes come by many times, as other objects."""
+    try:
+        return bool(certificate.subject) and certificate.spki is not None
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _common_name(name: x509.Name) -> str:

@@ -18,7 +18,10 @@ Chain = tuple[Certificate, ...]
 PathRules = Callable[[Stack, Chain, TrustSet, datetime], ChainCheck]
 
 PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, **search.FAMILIES}
-UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {"java": search.java_cannot_parse}
+UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {
+    "java": search.java_cannot_parse,
+    "webpki": search.webpki_cannot_use,
+}
 
 
 def check_chain(stack: Stack, chain: Chain, anchors: TrustSet, when: datetime) -> ChainCheck:

@@ -142,7 +142,7 @@ def _pgjdbc_pattern(pattern: str, host: str) -> bool:
 def go(leaf: Certificate, host: str) -> bool:
     """crypto/x509 VerifyHostname: the SAN alone; ``[…]`` around an address; odd names match as they are, without wildcards.
 
-    A bare ``*``, which older versions took, is held for no match whatever the version.
+    A bare ``*`` stands for nothing; up to 1.19 (``go_1_19``) it stood for any name of one label.
     """
     candidate = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     address = _ip(candidate)
@@ -150,6 +150,11 @@ def go(leaf: Certificate, host: str) -> bool:
         return address in leaf.ip_addresses
     wanted = host.lower()
     return any(_go_name(name.lower(), wanted) for name in leaf.dns_names)
+
+
+def go_1_19(leaf: Certificate, host: str) -> bool:
+    lone = host.removesuffix(".")
+    return go(leaf, host) or ("*" in leaf.dns_names and _ip(host) is None and "." not in lone and _go_valid(lone, False))
 
 
 def _go_name(pattern: str, host: str) -> bool:
@@ -209,12 +214,12 @@ def _node_pattern(pattern: str, host: str) -> bool:
 
 
 def webpki(leaf: Certificate, host: str) -> bool:
-    """rustls-webpki: the SAN alone."""
+    """rustls-webpki: the SAN alone; a name that ends with a dot stands for nothing there, and a host may."""
     address = _ip(host)
     if address is not None:
         return address in leaf.ip_addresses
     wanted = host.lower().removesuffix(".")
-    return any(_webpki_pattern(name.lower().removesuffix("."), wanted) for name in leaf.dns_names)
+    return any(_webpki_pattern(name.lower(), wanted) for name in leaf.dns_names)
 
 
 def _webpki_pattern(pattern: str, host: str) -> bool:
@@ -306,6 +311,7 @@ MATCHERS: Mapping[str, Matcher] = {
     "openssl": openssl,
     "pgjdbc": pgjdbc,
     "go": go,
+    "go-1.19": go_1_19,
     "node": node,
     "webpki": webpki,
     "erlang": erlang,
@@ -319,6 +325,7 @@ SOURCES: Mapping[str, str] = {
     "openssl": "OpenSSL crypto/x509/v3_utl.c do_x509_check()",
     "pgjdbc": "pgjdbc org/postgresql/ssl/PGjdbcHostnameVerifier.java",
     "go": "Go crypto/x509/verify.go VerifyHostname",
+    "go-1.19": "Go 1.19 crypto/x509/verify.go validHostname; run with 1.19.8",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
     "erlang": "OTP lib/public_key/src/public_key.erl pkix_verify_hostname; run with OTP 25",

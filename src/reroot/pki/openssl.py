@@ -77,7 +77,7 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
     unlisted = () if _numbers(stack.version) >= (3, 6) else _anchor_revocation(path, anchors, when)
     if unlisted and not stack.version:
         return ChainCheck(None, unlisted, path)
-    against = (*_purpose(path), *unlisted)
+    against = (*_purpose(path), *_empty_subjects(stack, path), *unlisted)
     if against:
         return ChainCheck(False, against, path)
     return _level(stack, path)
@@ -146,6 +146,17 @@ def _purpose(path: tuple[Certificate, ...]) -> tuple[Reason, ...]:
     return tuple(against)
 
 
+def _empty_subjects(stack: Stack, path: tuple[Certificate, ...]) -> tuple[Reason, ...]:
+    """check_extensions() under X509_STRICT; the OpenSSL 4 at hand no longer asks for it, those before do."""
+    if not stack.strict or len(path) < 2 or _numbers(stack.version) >= (4,):
+        return ()
+    return tuple(
+        Reason("chain-refused", f"the subject of {named(certificate)} is empty, and its SAN is not critical", SOURCE)
+        for certificate in path
+        if certificate.has_empty_subject and not certificate.has_critical_alternative_names
+    )
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
@@ -169,7 +180,7 @@ def _revocation_list(der: bytes) -> x509.CertificateRevocationList:
 
 
 def _level(stack: Stack, path: tuple[Certificate, ...]) -> ChainCheck:
-    """Keys of all certificates, and signatures of all but the root, against the security level."""
+    """Keys of all certificates, and signatures of all but the last, against the security level."""
     weakest, reason = min(_strengths(stack, path), key=lambda pair: pair[0])
     if stack.security_level is None:
         lowest, highest = LEVEL_BITS[1], LEVEL_BITS[2]
@@ -189,7 +200,7 @@ def _strengths(stack: Stack, path: tuple[Certificate, ...]) -> list[tuple[int, R
         kind, size = certificate.key
         bits = size // 2 if kind == "ec" else next((b for n, b in RSA_BITS if size >= n), 0) if kind in {"rsa", "dsa"} else 128
         found.append((bits, Reason("weak-key", f"the key of {named(certificate)} is too weak: {kind} {size}", LEVEL_SOURCE)))
-        if depth < len(path) - 1 or not certificate.is_self_issued:
+        if depth < len(path) - 1:
             strength = HASH_BITS.get(certificate.signature_hash, 128)
             if certificate.signature_hash == "sha1" and stack.version.startswith("1."):
                 strength = 80

@@ -190,6 +190,20 @@ def java_cannot_parse(chain: Path) -> Reason | None:
     return None
 
 
+def webpki_cannot_use(chain: Path) -> Reason | None:
+    """The leaf's key proves the handshake even where nothing is checked: webpki must parse the leaf and know the key's kind."""
+    if not chain or not chain[0].is_readable:
+        return None
+    leaf = chain[0]
+    if leaf.unknown_critical_extensions:
+        text = f"rustls cannot read {named(leaf)}: it has a critical extension that is not known"
+        return Reason("unknown-critical-extension", text, WEBPKI.source)
+    kind, size = leaf.key
+    if kind == "rsa" and size < WEBPKI.least_rsa:
+        return Reason("weak-key", f"rustls takes no signature of the key of {named(leaf)}: rsa {size}", WEBPKI.source)
+    return None
+
+
 def search(rules: Rules, chain: Path, trust: TrustSet, when: datetime) -> ChainCheck:
     """The first path from *chain* to an anchor that *rules* accept; else what stood against every one that was tried."""
     if not chain or not chain[0].is_readable:
