@@ -61,11 +61,10 @@ def emit(document: Document, outputs: Outputs, *, quiet: bool = False) -> None:
         report = reports.find(name)
         if report.documents is not None and document.name not in report.documents:
             raise InputError(f"`{name}` cannot show `{document.name}`", hint="use `-o text` or `-o json`")
-        rendered = report.render(document)
         if file is not None:
-            write_whole(Path(file), rendered)
+            write_whole(Path(file), report.render(document))
         elif not (quiet and name == "text"):
-            _to_terminal(name, rendered)
+            _to_terminal(name, report.render(document))
 
 
 def write_whole(path: Path, result: str | bytes) -> None:

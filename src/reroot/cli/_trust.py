@@ -17,7 +17,6 @@ from ..errors import RerootError, TrustStoreError
 from ..model import Reason, Secret, Stack
 from ..pki import TrustSet
 from ..pki.certificate import Certificate
-from ..pki.judge import check_chain, check_name
 from ..reports import Document
 from ..reports.text import table
 from ..truststores import Entry, Roots
@@ -32,6 +31,8 @@ Result = tuple[str, Change | None, RerootError | None]
 
 @dataclass(frozen=True)
 class Shown:
+    """One trust store: what it holds, and what the reader gets from it."""
+
     path: str
     roots: Roots
     reader: str
@@ -166,6 +167,8 @@ def _count(number: int, word: str) -> str:
 
 @dataclass(frozen=True)
 class Checked:
+    """Whether one chain verifies, and by which route."""
+
     path: str
     reader: str
     trusted: bool | None
@@ -179,6 +182,7 @@ def checked(
 ) -> Checked:
     """Would the program that reads this file accept this chain, and this name?"""
     from ..collect.cases import chain as read_chain
+    from ..pki.judge import check_chain, check_name
 
     seen = shown(path, reader, store_type, password, when)
     presented = read_chain(chain)

@@ -25,6 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """Every reader, as the command line spells it."""
     return tuple(name.replace("_", "-") for name in registry.names(__path__))

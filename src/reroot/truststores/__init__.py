@@ -6,6 +6,8 @@ To add a format, add a file here which defines ``FORMAT``. Nothing else.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .. import registry
 from ..errors import TrustStoreError
 from ..model import Secret
@@ -14,6 +16,7 @@ from ._format import Change, Entry, Format, Limits, Roots
 __all__ = ["Change", "Entry", "Format", "Limits", "Roots", "detect", "find", "names", "read"]
 
 
+@lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """Every format, as the command line spells it."""
     return registry.names(__path__)
@@ -26,11 +29,16 @@ def find(name: str) -> Format:
     return registry.load(__name__, name, "FORMAT", Format)
 
 
+HEADS = {b"\xfe\xed\xfe\xed": "jks", b"\xce\xce\xce\xce": "jceks", b"0": "pkcs12"}
+"""How a format mostly begins: only the order in which they are asked."""
+
+
 def detect(content: bytes) -> str:
     """The format that *content* most surely is of; ``TrustStoreError`` when it is of none."""
     check_size(content)
     best, surest = "", 0
-    for name in sorted(names(), key=lambda name: name != "pem"):  # most are, and then the others need not be loaded
+    likely = next((name for head, name in HEADS.items() if content.startswith(head)), "pem")
+    for name in sorted(names(), key=lambda name: name != likely):  # it mostly is, and then the others need not be loaded
         sure = find(name).sniff(content)
         if sure > surest:
             best, surest = name, sure

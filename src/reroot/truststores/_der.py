@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 SEQUENCE, SET, INTEGER, OCTETS, OID, BMP, UTF8 = 0x30, 0x31, 0x02, 0x04, 0x06, 0x1E, 0x0C
@@ -127,6 +128,7 @@ def oid(content: bytes) -> str:
     return ".".join(map(str, (first, numbers[0] - 40 * first, *numbers[1:])))
 
 
+@lru_cache(maxsize=256)
 def encode_oid(dotted: str) -> bytes:
     """The DER of an object identifier."""
     first, second, *rest = map(int, dotted.split("."))

@@ -42,6 +42,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class KeyStore:
+    """A whole file: its entries in order."""
+
     magic: int
     version: int
     items: tuple[Item, ...]

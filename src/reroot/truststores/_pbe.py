@@ -110,8 +110,12 @@ def _pbes2(data: bytes, parameters: _der.Value, password: str) -> Cipher:
         raise Unsupported("is encrypted in a way that is not known")
     size = AES.get(kind, 24)
     times = rounds(_der.integer(data, count))
-    key = hashlib.pbkdf2_hmac(name, password.encode("utf-8", "surrogatepass"), data[salt.body : salt.end], times, size)
+    key = _pbkdf2(name, password.encode("utf-8", "surrogatepass"), data[salt.body : salt.end], times, size)
     return _cbc("aes" if kind in AES else "3des", key, data[scheme[1].body : scheme[1].end])
+
+
+_pbkdf2 = lru_cache(maxsize=64)(hashlib.pbkdf2_hmac)
+"""A change opens the same file several times."""
 
 
 def _legacy(data: bytes, kind: str, parameters: _der.Value, secret: bytes) -> Cipher:

@@ -38,6 +38,8 @@ class Safe:
 
 @dataclass(frozen=True, slots=True)
 class Mac:
+    """The integrity value: its hash, salt and rounds."""
+
     name: str
     salt: bytes
     rounds: int
@@ -47,6 +49,8 @@ class Mac:
 
 @dataclass(frozen=True, slots=True)
 class Pfx:
+    """The outer structure, nothing decrypted."""
+
     safes: tuple[Safe, ...]
     signed: bytes
     """What the integrity value is made over."""
