@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -264,14 +265,124 @@ def test_a_stale_describe_says_what_was_true_before(fleet):
     assert one(fleet)["CACertificateIdentifier"] == NEXT
 
 
-def test_the_calls_that_terraform_makes_for_an_instance_are_answered(fleet):
-    """Read, tags, modify, read until available: the provider's own order for `aws_db_instance`."""
-    client = fleet.client()
-    read = client.describe_db_instances(Filters=[{"Name": "dbi-resource-id", "Values": ["db-A-1"]}])["DBInstances"][0]
+# ── what Terraform's AWS provider asks, in its own order (its internal/service/rds: instance.go, cluster_instance.go, certificate.go)
+
+
+def available(fleet, id):
+    """Its wait after a change: describes by identifier until the status is `available`."""
+    waiter = fleet.client().get_waiter("db_instance_available")
+    waiter.wait(DBInstanceIdentifier=id, WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+    return one(fleet, id)
+
+
+def test_terraform_reads_and_updates_an_instance_by_its_resource_id(fleet):
+    client, id = fleet.client(), one(fleet, "old-1")["DbiResourceId"]
+    assert re.fullmatch("db-[0-9A-Z]{2,255}", id), "else the provider takes it for a name"
+    read = client.describe_db_instances(Filters=[{"Name": "dbi-resource-id", "Values": [id]}])["DBInstances"][0]
     assert client.list_tags_for_resource(ResourceName=read["DBInstanceArn"])["TagList"] == []
-    modify(fleet, ApplyImmediately=True)
-    client.get_waiter("db_instance_available").wait(DBInstanceIdentifier="a-1", WaiterConfig={"Delay": 0, "MaxAttempts": 500})
-    assert one(fleet)["CACertificateIdentifier"] == NEXT
+    client.add_tags_to_resource(ResourceName=read["DBInstanceArn"], Tags=[{"Key": "reroot", "Value": "yes"}])
+    modify(fleet, "old-1", ApplyImmediately=True)
+    after = available(fleet, "old-1")
+    assert (after["CACertificateIdentifier"], after["TagList"]) == (NEXT, [{"Key": "reroot", "Value": "yes"}])
+    client.remove_tags_from_resource(ResourceName=read["DBInstanceArn"], TagKeys=["reroot"])
+    assert one(fleet, "old-1")["TagList"] == []
+
+
+def test_terraforms_own_default_leaves_a_cluster_instance_waiting_for_its_window(fleet):
+    """`apply_immediately` is false where nothing is said: its apply succeeds, and its next plan sees the old CA again."""
+    modify(fleet, "a-2", ApplyImmediately=False)
+    after = available(fleet, "a-2")
+    members = fleet.client().describe_db_clusters(DBClusterIdentifier=after["DBClusterIdentifier"])["DBClusters"][0][
+        "DBClusterMembers"
+    ]
+    assert {m["DBInstanceIdentifier"]: m["IsClusterWriter"] for m in members} == {"a-1": True, "a-2": False}
+    assert (after["CACertificateIdentifier"], after["PendingModifiedValues"]) == (OLD, {"CACertificateIdentifier": NEXT})
+    assert fleet.serves()["a-2"] == OLD
+
+
+def test_terraform_creates_a_cluster_instance_and_gives_it_its_authority_by_a_change_and_a_reboot(fleet):
+    client = fleet.client()
+    made = client.create_db_instance(
+        DBInstanceIdentifier="a-3", DBInstanceClass="x", Engine="aurora-postgresql", DBClusterIdentifier="a"
+    )
+    assert made["DBInstance"]["CACertificateIdentifier"] == NEXT
+    available(fleet, "a-3")
+    modify(fleet, "a-3", OLD, ApplyImmediately=True)
+    available(fleet, "a-3")
+    client.reboot_db_instance(DBInstanceIdentifier="a-3")
+    assert available(fleet, "a-3")["CACertificateIdentifier"] == OLD
+    assert fleet.serves()["a-3"] == OLD
+
+
+def test_terraform_overrides_the_default_authority_and_destroying_it_takes_the_override_away(fleet):
+    client = fleet.client()
+    assert client.modify_certificates(CertificateIdentifier=OLD)["Certificate"]["CertificateIdentifier"] == OLD
+    assert client.describe_certificates(CertificateIdentifier=OLD)["DefaultCertificateForNewLaunches"] == OLD
+    client.modify_certificates(RemoveCustomerOverride=True)
+    assert client.describe_certificates(CertificateIdentifier=OLD)["DefaultCertificateForNewLaunches"] == NEXT
+
+
+def test_a_parameter_group_tells_what_was_changed_and_takes_it_back(fleet):
+    client = fleet.client()
+    given = [{"ParameterName": "log_connections", "ParameterValue": "1", "ApplyMethod": "immediate"}]
+    client.modify_db_cluster_parameter_group(DBClusterParameterGroupName="default", Parameters=given)
+    said = client.describe_db_cluster_parameters(DBClusterParameterGroupName="default", Source="user")["Parameters"]
+    assert [(p["ParameterName"], p["ParameterValue"]) for p in said] == [("log_connections", "1")]
+    client.reset_db_cluster_parameter_group(DBClusterParameterGroupName="default", Parameters=given)
+    assert client.describe_db_cluster_parameters(DBClusterParameterGroupName="default", Source="user")["Parameters"] == []
+    static = [{"ParameterName": "max_connections", "ParameterValue": "10", "ApplyMethod": "immediate"}]
+    act = client.modify_db_parameter_group
+    assert refusal(act, DBParameterGroupName="default", Parameters=static) == "InvalidParameterCombination"
+
+
+# ── the AWS command line
+
+SPOKEN = [
+    ("describe-db-instances --db-instance-identifier a-1 --query DBInstances[0].CertificateDetails.CAIdentifier", OLD),
+    ("describe-db-instances --filters Name=db-cluster-id,Values=a --query DBInstances[].DBInstanceIdentifier", "a-1\ta-2"),
+    ("describe-certificates --query DefaultCertificateForNewLaunches", NEXT),
+    ("describe-db-engine-versions --engine aurora-postgresql --engine-version 12.9 --query DBEngineVersions[0].SupportsCertificateRotationWithoutRestart", "False"),
+    ("modify-db-instance --db-instance-identifier a-2 --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately --query DBInstance.PendingModifiedValues.CACertificateIdentifier", NEXT),
+    ("wait db-instance-available --db-instance-identifier a-2", ""),
+    ("describe-db-instances --db-instance-identifier a-2 --query DBInstances[0].CACertificateIdentifier", NEXT),
+    ("describe-events --source-type db-instance --source-identifier a-2 --query Events[-1].Message", f"The server certificate was changed to {NEXT}"),
+    ("modify-db-instance --db-instance-identifier old-1 --ca-certificate-identifier rds-ca-rsa2048-g1 --no-certificate-rotation-restart --apply-immediately --query DBInstance.DBInstanceStatus", "modifying"),
+    ("modify-db-cluster --db-cluster-identifier multi --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately --query DBCluster.DBClusterIdentifier", "multi"),
+    ("describe-pending-maintenance-actions --query length(PendingMaintenanceActions)", "0"),
+    ("modify-certificates --certificate-identifier rds-ca-2019 --query Certificate.CustomerOverride", "True"),
+    ("create-db-snapshot --db-snapshot-identifier s --db-instance-identifier a-1 --query DBSnapshot.Status", "available"),
+    ("restore-db-instance-from-db-snapshot --db-instance-identifier back --db-snapshot-identifier s --query DBInstance.CACertificateIdentifier", OLD),
+    ("describe-db-log-files --db-instance-identifier a-1 --query DescribeDBLogFiles[0].LogFileName", "error/postgresql.log"),
+    ("download-db-log-file-portion --db-instance-identifier a-1 --log-file-name error/postgresql.log --query LogFileData", "2026-11-23 10:00:00 UTC::@:[1]:LOG:  ready"),
+    ("failover-db-cluster --db-cluster-identifier a --query DBCluster.DBClusterIdentifier", "a"),
+]  # fmt: skip
+REFUSED = [
+    ("describe-db-instances --db-instance-identifier nobody", "(DBInstanceNotFound)"),
+    ("modify-db-instance --db-instance-identifier a-1 --ca-certificate-identifier rds-ca-2099", "(CertificateNotFound)"),
+    ("modify-db-cluster --db-cluster-identifier a --ca-certificate-identifier rds-ca-2019", "(InvalidParameterCombination)"),
+]
+
+
+@pytest.mark.matrix
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")
+def test_the_aws_command_line_is_understood_from_the_first_look_to_the_log(fleet, exercised):
+    log = fleet.folder / "server.log"
+    log.write_text("2026-11-23 10:00:00 UTC::@:[1]:LOG:  ready\n")
+    fleet.lab.instance("a-1").stage.log = log
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | dict(fleet.lab.api.environment(REGION))
+
+    def aws(words):
+        asked = ["aws", "--endpoint-url", fleet.lab.url, "rds", *words.split(" "), "--output", "text"]
+        return subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=120)
+
+    for words, said in SPOKEN:
+        done = aws(words)
+        assert (done.returncode, done.stdout.strip()) == (0, said), f"{words}: {done.stdout}{done.stderr}"
+    for words, code in REFUSED:
+        done = aws(words)
+        assert done.returncode != 0
+        assert code in done.stderr, words
+    exercised("aws command line")
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS command line is not here")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ._views import arn, certificate_view, cluster_view, event_view, instance_view, snapshot_view
+from ._views import arn, certificate_view, cluster_view, event_view, instance_view, resource_id, snapshot_view
 from ._wire import Fault
 from .world import ACCOUNT, Instance, World
 
@@ -44,7 +44,7 @@ _FILTERS: Mapping[str, Callable[[Instance], str]] = {
     "db-instance-id": lambda i: i.id,
     "db-cluster-id": lambda i: i.cluster,
     "engine": lambda i: i.engine,
-    "dbi-resource-id": lambda i: f"db-{i.id.upper()}",
+    "dbi-resource-id": resource_id,
 }
 
 
@@ -107,15 +107,45 @@ def describe_maintenance(world: World, region: str, given: Given) -> Values:
     return _page(found, given, "PendingMaintenanceActions")
 
 
+PARAMETERS: Mapping[str, tuple[str, str]] = {
+    FORCE: ("0", "system"),
+    "log_connections": ("0", "engine-default"),
+    "ssl_min_protocol_version": ("TLSv1.2", "engine-default"),
+}
+"""What a parameter group says when nobody changed it."""
+
+
+def group_of(given: Given) -> tuple[str, str]:
+    """The parameter group of a request, and the word that it was given by."""
+    word = next(w for w in ("DBParameterGroupName", "DBClusterParameterGroupName") if w in given)
+    return str(given[word]), word
+
+
 def describe_parameters(world: World, region: str, given: Given) -> Values:
-    name = given.get("DBParameterGroupName") or given["DBClusterParameterGroupName"]
-    values = world.parameters.get((region, name), {})
+    values = world.parameters.get((region, group_of(given)[0]), {})
+    unset = {name: {"ParameterValue": value, "Source": source} for name, (value, source) in PARAMETERS.items()}
+    given_by_user = {name: {"ParameterValue": value, "Source": "user"} for name, value in values.items()}
     found = [
-        {"ParameterName": FORCE, "ParameterValue": values.get(FORCE, "0"), "Source": "user" if FORCE in values else "system"},
-        {"ParameterName": "log_connections", "ParameterValue": values.get("log_connections", "0"), "Source": "engine-default"},
-        {"ParameterName": "ssl_min_protocol_version", "ParameterValue": "TLSv1.2", "Source": "engine-default"},
+        {"ParameterName": name, **said}
+        for name, said in (unset | given_by_user).items()
+        if given.get("Source") in (None, said["Source"])
     ]
     return _page(found, given, "Parameters")
+
+
+def describe_groups(world: World, region: str, given: Given) -> Values:
+    return _page([{"DBParameterGroupName": n} for n in _groups(world, region, given)], given, "DBParameterGroups")
+
+
+def describe_cluster_groups(world: World, region: str, given: Given) -> Values:
+    return _page([{"DBClusterParameterGroupName": n} for n in _groups(world, region, given)], given, "DBClusterParameterGroups")
+
+
+def _groups(world: World, region: str, given: Given) -> list[str]:
+    asked = given.get("DBParameterGroupName") or given.get("DBClusterParameterGroupName")
+    known = {i.group for i in world.instances.values() if i.region == region}
+    known |= {c.group for c in world.clusters.values() if c.region == region} | {g for r, g in world.parameters if r == region}
+    return sorted(n for n in known if asked in (None, n))
 
 
 def describe_proxies(world: World, region: str, given: Given) -> Values:
@@ -224,6 +254,8 @@ LOOKS: Mapping[str, Look] = {
     "DescribePendingMaintenanceActions": describe_maintenance,
     "DescribeDBParameters": describe_parameters,
     "DescribeDBClusterParameters": describe_parameters,
+    "DescribeDBParameterGroups": describe_groups,
+    "DescribeDBClusterParameterGroups": describe_cluster_groups,
     "DescribeDBProxies": describe_proxies,
     "DescribeBlueGreenDeployments": describe_deployments,
     "DescribeEvents": describe_events,

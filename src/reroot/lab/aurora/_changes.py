@@ -14,6 +14,7 @@ from typing import Any
 
 from ._answers import Given, Values
 from ._births import BIRTHS
+from ._settings import SETTINGS
 from ._views import certificate_view, cluster_view, instance_view
 from ._wire import Fault, fault
 from .world import Instance, World, soon
@@ -200,4 +201,5 @@ CHANGES: Mapping[str, Change] = {
     "ModifyCertificates": modify_certificates,
     "ApplyPendingMaintenanceAction": apply_maintenance,
     **BIRTHS,
+    **SETTINGS,
 }

@@ -14,6 +14,7 @@ import socket
 import ssl
 import tempfile
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +40,9 @@ class Stage(Protocol):
     def restart(self, pair: Pair) -> None:
         """Down and up again, with *pair*."""
 
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Take dynamic settings, by PostgreSQL's names."""
+
     def stop(self) -> None: ...
 
 
@@ -59,6 +63,11 @@ class PostgresStage:
     def restart(self, pair: Pair) -> None:
         self.server.write_pair(pair)
         self.server.restart()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        with (self.server.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.server.reload()
 
     def stop(self) -> None:
         self.server.stop()
@@ -83,6 +92,9 @@ class LightStage:
 
     def restart(self, pair: Pair) -> None:
         self.present(pair)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        pass
 
     def stop(self) -> None:
         self._hall.dismiss(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from ._catalogue import Authority, Region
@@ -10,6 +11,11 @@ from .world import ACCOUNT, Cluster, Happening, Instance, Snapshot, World
 
 def arn(region: str, kind: str, id: str) -> str:
     return f"arn:aws:rds:{region}:{ACCOUNT}:{kind}:{id}"
+
+
+def resource_id(one: Instance) -> str:
+    """``db-`` and capital letters and digits: infrastructure code tells by it from a name."""
+    return f"db-{sha256(f'{one.region}/{one.id}'.encode()).hexdigest()[:26].upper()}"
 
 
 def instance_view(world: World, one: Instance) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def instance_view(world: World, one: Instance) -> dict[str, Any]:
         "CACertificateIdentifier": one.ca,
         "CertificateDetails": {"CAIdentifier": one.ca, "ValidTill": one.leaf_ends},
         "DBInstanceArn": arn(one.region, "db", one.id),
-        "DbiResourceId": f"db-{one.id.upper()}",
+        "DbiResourceId": resource_id(one),
         "TagList": [{"Key": k, "Value": v} for k, v in one.tags.items()],
         "AutoMinorVersionUpgrade": True,
         "StorageEncrypted": True,
