@@ -33,7 +33,7 @@ ROWS = [
     (leaf("db.corp.test"), "db.corp.test", True, True, True, True),
     (leaf("db.corp.test"), "DB.Corp.Test", True, True, True, True),
     (leaf("db.corp.test"), "db.corp.test.", True, True, True, False),
-    (leaf("db.corp.test."), "db.corp.test.", True, True, True, True),
+    (leaf("db.corp.test."), "db.corp.test.", True, True, False, True),
     (leaf("db.corp.test"), "other.corp.test", False, False, False, False),
     (leaf("*.corp.test"), "db.corp.test", True, True, True, True),
     (leaf("*.corp.test"), "a.db.corp.test", False, False, False, False),
@@ -112,3 +112,9 @@ def test_a_mismatch_says_what_the_certificate_is_for():
     assert "`a.test`" in reason.text
     assert str(ipaddress.ip_address("10.0.0.1")) in reason.text
     assert reason.source
+
+
+@pytest.mark.parametrize(("host", "then", "today"), [("localhost", True, False), ("db.corp.test", False, False), ("127.0.0.1", False, False)])
+def test_a_bare_star_stood_for_one_label_up_to_go_1_19(host, then, today):
+    certificate = leaf("*")
+    assert (matches("go-1.19", certificate, host), matches("go", certificate, host)) == (then, today)

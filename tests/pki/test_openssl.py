@@ -57,6 +57,7 @@ CASES = [
         (False, False, False),
         id="leaf-expired",
     ),
+    pytest.param((ca.leaf(ROOT, subject=None, dns=("db",)),), (ROOT,), (True, True, False), id="leaf-without-subject-nor-critical-san"),
     pytest.param((ca.leaf(WEAK_ROOT, "db"),), (WEAK_ROOT,), (False, False, False), id="root-of-1024-bits"),
 ]
 

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from reroot.lab import ca
 from reroot.model import Stack
 from reroot.pki import TrustSet
-from reroot.pki.judge import check_chain
+from reroot.pki.judge import check_chain, parse_failure
 from reroot.pki.public_roots import may_be_public
 from tests.machine import NOW, served
 
@@ -124,3 +124,13 @@ def test_a_client_of_the_systems_roots_on_a_new_go_is_answered_without_a_warning
     if not bundle.exists():
         pytest.skip(f"not exercised: {bundle} (not here)")
     assert effective("go", "1.27.2", bundle.read_bytes()).certificates
+
+
+@pytest.mark.parametrize(
+    ("defects", "code"),
+    [({}, ""), ({"unknown_critical": True}, "unknown-critical-extension"), ({"key": "rsa1024"}, "weak-key")],
+    ids=["sound", "unknown-critical-extension", "rsa-1024"],
+)
+def test_rustls_must_be_able_to_use_the_leaf_even_where_nothing_is_checked(defects, code):
+    found = parse_failure(Stack("webpki"), served(ca.leaf(ca.root("r"), "db", **defects)))
+    assert (found.code if found else "") == code
