@@ -1,10 +1,11 @@
 """
-What does a handshake with the stage cost, beside PgBouncer's? And what does a waiting client weigh?
+What does a handshake with the stage cost, beside PgBouncer's and HAProxy's? And what does a waiting client weigh?
 
     python bench/rehearse.py                      # 3 × 1,000 handshakes each, P-256 and RSA-2048; 2,000 idle clients; garbage
     python bench/rehearse.py --handshakes 3000 --rounds 5 --garbage 1000000
 
-The servers have one core and the client the other, where there are two; servers take turns, medians of CPU per handshake.
+The servers have one core and the client the other, where there are two; servers take turns, medians of CPU per handshake, and of
+the ratio within each round. HAProxy knows no SSLRequest: beside it the stage is spoken to in TLS at once too.
 """
 
 from __future__ import annotations
@@ -68,12 +69,15 @@ def rss(pid: int) -> int:
     return int(words[0].split()[1]) * 1024
 
 
-def shake(port: int, n: int) -> None:
+def shake(port: int, n: int, direct: bool = False) -> None:
     context = ssl._create_unverified_context()
+    if direct:
+        context.set_alpn_protocols(["postgresql"])
     for _ in range(n):
         with socket.create_connection(("127.0.0.1", port)) as sock:
-            sock.sendall(bytes.fromhex("0000000804d2162f"))
-            sock.recv(1)
+            if not direct:
+                sock.sendall(bytes.fromhex("0000000804d2162f"))
+                sock.recv(1)
             with context.wrap_socket(sock):
                 pass
 
@@ -100,6 +104,22 @@ def pgbouncer(folder: Path, port: int) -> subprocess.Popen[bytes] | None:
         "max_client_conn=4000\n" + ("user=nobody\n" if os.geteuid() == 0 else "")
     )
     process = started([path, "-q", str(settings)])
+    _pin_process(process.pid, 1)
+    wait_for(port)
+    return process
+
+
+def haproxy(folder: Path, port: int) -> subprocess.Popen[bytes] | None:
+    path = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None:
+        return None
+    (folder / "both.pem").write_bytes((folder / "chain.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    settings = folder / f"haproxy-{port}.cfg"
+    settings.write_text(
+        "global\n nbthread 1\n maxconn 4000\ndefaults\n mode tcp\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n"
+        f"frontend f\n bind 127.0.0.1:{port} ssl crt {folder}/both.pem no-tls-tickets alpn postgresql\n tcp-request session reject\n"
+    )
+    process = started([path, "-db", "-f", str(settings)])
     _pin_process(process.pid, 1)
     wait_for(port)
     return process
@@ -141,21 +161,26 @@ def handshakes(kind: str, n: int, rounds: int) -> None:
         (folder / "chain.pem").write_bytes(ca.bundle(leaf))
         (folder / "key.pem").write_bytes(leaf.key_pem)
         (folder / "key.pem").chmod(0o644)  # a key of this measurement only; PgBouncer reads it as nobody
-        servers = {"reroot": (ours(folder, PORT), PORT), "pgbouncer": (pgbouncer(folder, PORT + 1), PORT + 1)}
-        servers = {name: (process, port) for name, (process, port) in servers.items() if process is not None}
-        took: dict[str, list[float]] = {name: [] for name in servers}
-        for _, port in servers.values():
-            shake(port, 100)
-        for _ in range(rounds):
-            for name, (process, port) in servers.items():
-                before = precise_cpu(process.pid)
-                shake(port, n)
-                took[name].append((precise_cpu(process.pid) - before) / n * 1e3)
-        for name, (process, _) in servers.items():
-            print(f"{kind:8} {name:10} {statistics.median(took[name]):.3f} ms CPU a handshake ({len(took[name])} × {n})")
-            end(process)
-        if "pgbouncer" in took:
-            print(f"{kind:8} ratio      {statistics.median(took['reroot']) / statistics.median(took['pgbouncer']):.2f}")
+        mine = ours(folder, PORT)
+        peers = {"pgbouncer": (pgbouncer(folder, PORT + 1), PORT + 1, False), "haproxy": (haproxy(folder, PORT + 2), PORT + 2, True)}
+        for name, (peer, port, direct) in peers.items():
+            if peer is None:
+                print(f"{kind:8} {name:10} not here")
+                continue
+            both = {"reroot": (mine, PORT), name: (peer, port)}
+            took: dict[str, list[float]] = {who: [] for who in both}
+            for _, where in both.values():
+                shake(where, 200, direct)
+            for _ in range(rounds):
+                for who, (process, where) in both.items():
+                    before = precise_cpu(process.pid)
+                    shake(where, n, direct)
+                    took[who].append((precise_cpu(process.pid) - before) / n * 1e3)
+            end(peer)
+            told = ", ".join(f"{who} {statistics.median(found):.3f} ms" for who, found in took.items())
+            ratio = statistics.median(a / b for a, b in zip(took["reroot"], took[name], strict=True))
+            print(f"{kind:8} {told} CPU a handshake ({rounds} × {n}{', direct' * direct}): ratio {ratio:.2f}; load {os.getloadavg()[0]:.1f}")
+        end(mine)
 
 
 def crowd(n: int, garbage: int) -> None:

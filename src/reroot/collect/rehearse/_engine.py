@@ -71,14 +71,16 @@ class OwnEngine:
         self.alert: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        if data:
-            self._in.write(data)
-        else:
-            self._in.write_eof()
+        if not data:
+            self.over = True  # whatever it had said before was read when it came
+            return b""
+        self._in.write(data)
         try:
             if not self.complete:
                 self._tls.do_handshake()
                 self.complete = True
+                if not self._in.pending:
+                    return b""
             return self._tls.read(PEEK)
         except ssl.SSLWantReadError:
             pass

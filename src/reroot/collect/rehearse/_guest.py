@@ -22,6 +22,8 @@ MAX_HELLO = 18_000
 """A ClientHello that does not end within this many bytes is none."""
 SHOWN = ("user", "database", "application_name")
 """What is kept of a start-up packet; nothing in one is secret, but ``options`` may hold anything."""
+MAX_SHOWN = 128
+"""Characters of each; a stranger chooses how long they are."""
 GOODBYE = wire.error_response(
     (
         ("S", "FATAL"),
@@ -250,5 +252,5 @@ class Guest:
             facts |= {"server_name": self.hello.name, "alpn": list(self.hello.protocols), "tls_stack": self.hello.fingerprint}
             facts["direct"] = self._direct
         if self.startup is not None:
-            facts |= {name: value for name in SHOWN if (value := self.startup.get(name))}
+            facts |= {name: value[:MAX_SHOWN] for name in SHOWN if (value := self.startup.get(name))}
         return facts

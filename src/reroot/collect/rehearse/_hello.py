@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
-_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
+_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _PRE_SHARED_KEY = 0, 16, 43, 41
 _EXTENSION = struct.Struct("!HH")
+MAX_NAME = 255
+"""Longest host name that is kept."""
 _GREASE = frozenset(0x0A0A + 0x1010 * i for i in range(16))
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(NamedTuple):
     """``fingerprint`` names the TLS stack and its settings: cipher suites and extensions in order, without what changes from
     one connection to the next."""
 
@@ -45,7 +47,7 @@ def _handshake(data: bytes) -> bytes:
     while True:
         if data[at] != 0x16 or len(data) < at + 5:
             raise ValueError
-        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        length = data[at + 3] << 8 | data[at + 4]
         body += data[at + 5 : at + 5 + length]
         if len(data) < at + 5 + length:
             raise ValueError
@@ -59,36 +61,51 @@ def _handshake(data: bytes) -> bytes:
 
 
 def _read(body: bytes) -> Hello:
-    legacy = int.from_bytes(body[:2], "big")
     at = 35 + body[34]
-    size = int.from_bytes(body[at : at + 2], "big")
-    suites = _numbers(body[at + 2 : at + 2 + size])
+    size = body[at] << 8 | body[at + 1]
+    suites = body[at + 2 : at + 2 + size]
     at += 2 + size
     at += 1 + body[at]
-    end = at + 2 + int.from_bytes(body[at : at + 2], "big")
+    end = at + 2 + (body[at] << 8 | body[at + 1])
     at += 2
-    kinds: list[int] = []
-    name, versions = "", frozenset({legacy})
+    kinds = b""
+    name, versions = "", b""
     protocols: tuple[str, ...] = ()
     while at + 4 <= end:
         kind, length = _EXTENSION.unpack_from(body, at)
-        value = body[at + 4 : at + 4 + length]
+        kinds += body[at : at + 2]
         at += 4 + length
-        kinds.append(kind)
-        if kind == _SERVER_NAME and len(value) > 5:
-            name = value[5 : 5 + int.from_bytes(value[3:5], "big")].decode("ascii", "replace")
+        if kind == _SERVER_NAME and length > 5:
+            start = at - length + 5
+            name = body[start : start + min(body[start - 2] << 8 | body[start - 1], MAX_NAME)].decode("ascii", "replace")
         elif kind == _ALPN:
-            protocols = _words(value[2:])
+            protocols = _words(body[at - length + 2 : at])
         elif kind == _SUPPORTED_VERSIONS:
-            versions = frozenset(_numbers(value[1:]))
-    kept = [n for n in suites if n not in _GREASE], [k for k in kinds if k not in _GREASE and k != 41]
-    return Hello(name, protocols, versions, hashlib.sha256(repr(kept).encode()).hexdigest()[:12])
+            versions = body[at - length + 1 : at]
+    return Hello(name, protocols, _versions(versions or body[:2]), _fingerprint(suites, kinds))
+
+
+# A TLS stack says the same each time but for its random numbers, so what was made of it once is kept. Bounded: a stranger chooses.
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(suites: bytes, kinds: bytes) -> str:
+    kept = [n for n in _numbers(suites) if n not in _GREASE], [
+        k for k in _numbers(kinds) if k not in _GREASE and k != _PRE_SHARED_KEY
+    ]
+    return hashlib.sha256(repr(kept).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=64)
+def _versions(data: bytes) -> frozenset[int]:
+    return frozenset(_numbers(data))
 
 
 def _numbers(data: bytes) -> tuple[int, ...]:
     return struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2])
 
 
+@lru_cache(maxsize=64)
 def _words(data: bytes) -> tuple[str, ...]:
     found, at = [], 0
     while at < len(data):

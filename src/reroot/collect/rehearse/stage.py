@@ -1,7 +1,7 @@
 """
 The stage: a PostgreSQL server without a database, that presents chains and watches what clients do.
 
-One thread and one selector serve every guest; what is said is ``_guest``'s affair. Whoever comes too often, stays too long, or is
+One thread serves every guest; what is said is ``_guest``'s affair. Whoever comes too often, stays too long, or is
 not on the list is turned away, and the others do not notice.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import selectors
+import select
 import socket
 import ssl
 from collections import deque
@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import InputError, ReachError
 from ...rehearsal import Ending, Reaction
@@ -34,6 +34,8 @@ PARTING = 1.0
 """Seconds that a client gets to read the last word and hang up."""
 LAST_WORDS = frozenset({Ending.LOGIN, Ending.PLAINTEXT, Ending.NOT_POSTGRESQL})
 """Endings after which the client has something to read, that closing at once could take from it."""
+MOST = 512
+"""Descriptors that are looked at in one look around."""
 KNOWN_ADDRESSES = 4096
 """How many addresses the rate limit remembers."""
 
@@ -81,7 +83,7 @@ class Stage:
         self.identify = identify
         self.turned_away = 0
         self.served = 0
-        self._selector = selectors.DefaultSelector()
+        self._poll = Poll()
         self._listeners: list[socket.socket] = []
         self._seats: dict[int, _Seat] = {}
         self._holding: dict[int, _Seat] = {}
@@ -98,7 +100,7 @@ class Stage:
             self._leave(seat)
         for listener in self._listeners:
             listener.close()
-        self._selector.close()
+        self._poll.close()
         for passing, _address in self._passing:
             passing.break_off()
         for passing, _address in self._passing:
@@ -122,18 +124,19 @@ class Stage:
         """Takes over a bound socket."""
         listener.listen(1024)
         listener.setblocking(False)
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it
         self._listeners.append(listener)
-        self._selector.register(listener, selectors.EVENT_READ, listener)
+        self._poll.add(listener.fileno(), listener)
         host, port = listener.getsockname()[:2]
         return host, port
 
     def watch(self, fd: int, call: Callable[[], None]) -> None:
         """Calls *call* from within ``play`` whenever *fd* is readable."""
-        self._selector.register(fd, selectors.EVENT_READ, call)
+        self._poll.add(fd, call)
 
     def forget(self, fd: int) -> None:
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(fd)
+        self._poll.remove(fd)
 
     @property
     def guests(self) -> int:
@@ -147,70 +150,70 @@ class Stage:
 
     def turn(self, most: float) -> None:
         """One look around, of at most that many seconds."""
-        for key, mask in self._selector.select(max(0.0, min(most, self._next_moment()))):
-            if isinstance(key.data, _Seat):
-                self._serve(key.data, mask)
-            elif isinstance(key.data, socket.socket):
-                self._accept(key.data)
+        for what, mask in self._poll.wait(min(most, self._next_moment(monotonic())) if most > 0 else 0.0):
+            if isinstance(what, _Seat):
+                self._serve(what, mask)
+            elif isinstance(what, socket.socket):
+                self._accept(what)
             else:
-                key.data()
-        self._keep_time()
+                what()
+        self._keep_time(monotonic())
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────────
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(64):
-            try:
-                sock, where = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._selector.unregister(listener)  # a full table would wake us without end
-                    self._deaf_until = monotonic() + 0.1
-                return
-            host, port = where[0], where[1]
-            visits = self._visits(host)
-            if not self._welcome(host, visits):
-                self.turned_away += 1
-                sock.close()
-                continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            seat = _Seat(sock, Guest(host, port, self.cast), monotonic() + self.limits.patience)
-            if self.identify is not None:
-                seat.who = self.identify(host, port)
-            visits.open += 1
-            self._seats[sock.fileno()] = seat
-            self._selector.register(sock, selectors.EVENT_READ, seat)
+        """One at a time: whoever else waits is heard of in the next look around."""
+        try:
+            sock, where = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self._poll.remove(listener.fileno())  # a full table would wake us without end
+                self._deaf_until = monotonic() + 0.1
+            return
+        host, port = where[0], where[1]
+        now = monotonic()
+        visits = self._visits(host, now)
+        if not self._welcome(host, visits, now):
+            self.turned_away += 1
+            sock.close()
+            return
+        sock.setblocking(False)
+        seat = _Seat(sock, Guest(host, port, self.cast), now + self.limits.patience)
+        if self.identify is not None:
+            seat.who = self.identify(host, port)
+        visits.open += 1
+        self._seats[seat.fd] = seat
+        self._poll.add(seat.fd, seat)
 
-    def _welcome(self, host: str, visits: _Visits) -> bool:
+    def _welcome(self, host: str, visits: _Visits, now: float) -> bool:
         if len(self._seats) + len(self._passing) >= self.limits.connections or visits.open >= self.limits.per_address:
             return False
         if visits.allowed is None:
             address = ipaddress.ip_address(host.partition("%")[0])
             mapped = getattr(address, "ipv4_mapped", None)
             visits.allowed = any((mapped or address) in network for network in self.allow)
-        return visits.allowed and visits.take(self.limits.per_second)
+        return visits.allowed and visits.take(self.limits.per_second, now)
 
-    def _visits(self, host: str) -> _Visits:
+    def _visits(self, host: str, now: float) -> _Visits:
         found = self._from.get(host)
         if found is None:
             if len(self._from) >= KNOWN_ADDRESSES:
                 idle = next((h for h, v in self._from.items() if not v.open), None)
                 if idle is not None:
                     del self._from[idle]
-            found = self._from[host] = _Visits(self.limits.per_second)
+            found = self._from[host] = _Visits(self.limits.per_second, now)
         return found
 
     # ── guests ───────────────────────────────────────────────────────────────────────────────────
 
     def _serve(self, seat: _Seat, mask: int) -> None:
         try:
-            if mask & selectors.EVENT_WRITE:
+            if mask & select.POLLOUT:
                 self._send(seat)
-            if not mask & selectors.EVENT_READ:
-                return
+                if mask == select.POLLOUT:
+                    return
             data = seat.sock.recv(CHUNK)
         except BlockingIOError:
             return
@@ -230,9 +233,9 @@ class Stage:
         if guest.outgoing and not gone:
             self._send(seat)
         if guest.hold_ends is not None:
-            self._holding[seat.sock.fileno()] = seat
+            self._holding[seat.fd] = seat
         elif self._holding:
-            self._holding.pop(seat.sock.fileno(), None)
+            self._holding.pop(seat.fd, None)
         if guest.reaction is None:
             return
         self.served += 1
@@ -256,10 +259,9 @@ class Stage:
         memory = onward.engine.surrender() if onward.engine is not None else (None, ssl.MemoryBIO(), ssl.MemoryBIO())
         side = Side(seat.sock, *memory)
         side.unsent, passed = seat.unsent, Passed()
-        fd = seat.sock.fileno()
-        del self._seats[fd]
-        self._holding.pop(fd, None)
-        self._selector.unregister(seat.sock)
+        del self._seats[seat.fd]
+        self._holding.pop(seat.fd, None)
+        self._poll.remove(seat.fd)
         passing = Passing(side, onward.opening, onward.upstream, passed)
         self._passing.append((passing, seat.guest.address))
         passing.start()
@@ -275,35 +277,35 @@ class Stage:
         except OSError:
             sent = len(seat.unsent)  # its end is seen by the next read
         seat.unsent = seat.unsent[sent:]
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if seat.unsent else 0)
         if seat.waits_to_write != bool(seat.unsent):
             seat.waits_to_write = bool(seat.unsent)
-            self._selector.modify(seat.sock, wanted, seat)
+            self._poll.also_writable(seat.fd, seat.waits_to_write)
 
     def _leave(self, seat: _Seat) -> None:
-        fd = seat.sock.fileno()
-        if fd < 0:
+        if self._seats.pop(seat.fd, None) is not seat:
             return
-        del self._seats[fd]
-        self._holding.pop(fd, None)
-        self._selector.unregister(seat.sock)
+        self._holding.pop(seat.fd, None)
+        self._poll.remove(seat.fd)
         seat.sock.close()
         self._from[seat.guest.address].open -= 1
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _next_moment(self) -> float:
+    def _next_moment(self, now: float) -> float:
         """Seconds until something is due. Seats are in the order in which they were taken, and all get the same patience."""
-        moments = [next(iter(self._seats.values())).deadline] if self._seats else []
-        moments += [s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None]
+        due = now + 3600.0
+        for seat in self._seats.values():
+            due = min(due, seat.deadline)
+            break
+        if self._holding:
+            due = min(due, *(s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None))
         if self._parting:
-            moments.append(self._parting[0][0])
+            due = min(due, self._parting[0][0])
         if self._deaf_until:
-            moments.append(self._deaf_until)
-        return min(moments) - monotonic() if moments else 3600.0
+            due = min(due, self._deaf_until)
+        return max(0.0, due - now)
 
-    def _keep_time(self) -> None:
-        now = monotonic()
+    def _keep_time(self, now: float) -> None:
         if self._passing:
             for passing, address in [p for p in self._passing if not p[0].is_alive()]:
                 self._passing.remove((passing, address))
@@ -311,11 +313,11 @@ class Stage:
         if self._deaf_until and now >= self._deaf_until:
             self._deaf_until = 0.0
             for listener in self._listeners:
-                with suppress(KeyError):
-                    self._selector.register(listener, selectors.EVENT_READ, listener)
-        for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
-            seat.guest.go_on()
-            self._follow(seat)
+                self._poll.add(listener.fileno(), listener)
+        if self._holding:
+            for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
+                seat.guest.go_on()
+                self._follow(seat)
         while self._parting and self._parting[0][0] <= now:
             self._leave(self._parting.popleft()[1])
         while self._seats:
@@ -332,10 +334,11 @@ class Stage:
 class _Seat:
     """A guest with its socket."""
 
-    __slots__ = ("deadline", "guest", "sock", "unsent", "waits_to_write", "who")
+    __slots__ = ("deadline", "fd", "guest", "sock", "unsent", "waits_to_write", "who")
 
     def __init__(self, sock: socket.socket, guest: Guest, deadline: float) -> None:
         self.sock = sock
+        self.fd = sock.fileno()
         self.guest = guest
         self.deadline = deadline
         self.unsent = b""
@@ -343,19 +346,48 @@ class _Seat:
         self.who: object = None
 
 
+class Poll:
+    """Which descriptors have something, and what stands behind them: epoll where there is one, else poll."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        self._poll = select.poll() if self._epoll is None else self._epoll
+        self._behind: dict[int, Any] = {}
+
+    def add(self, fd: int, what: Any) -> None:
+        if fd not in self._behind:
+            self._poll.register(fd, select.POLLIN)
+        self._behind[fd] = what
+
+    def also_writable(self, fd: int, wanted: bool) -> None:
+        self._poll.modify(fd, select.POLLIN | select.POLLOUT * wanted)
+
+    def remove(self, fd: int) -> None:
+        if self._behind.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def wait(self, seconds: float) -> list[tuple[Any, int]]:
+        found = self._epoll.poll(seconds, MOST) if self._epoll is not None else self._poll.poll(seconds * 1e3)
+        behind = self._behind
+        return [(behind[fd], mask) for fd, mask in found if fd in behind]
+
+    def close(self) -> None:
+        if self._epoll is not None:
+            self._epoll.close()
+
+
 class _Visits:
     """One address at the door: how many of it are inside, and a bucket that fills with time."""
 
     __slots__ = ("allowed", "at", "left", "open")
 
-    def __init__(self, burst: float) -> None:
+    def __init__(self, burst: float, now: float) -> None:
         self.open = 0
         self.left = burst
-        self.at = monotonic()
+        self.at = now
         self.allowed: bool | None = None
 
-    def take(self, per_second: float) -> bool:
-        now = monotonic()
+    def take(self, per_second: float, now: float) -> bool:
         self.left = min(max(per_second, 1.0), self.left + (now - self.at) * per_second)
         self.at = now
         if self.left < 1:
