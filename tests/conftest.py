@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +22,17 @@ for _name in [n for n in os.environ if n in SCRUBBED or n.startswith("PG")]:
 _EXERCISED = "exercised client"
 _seen: dict[str, int] = {}
 _real_ran = False
+_failed: dict[str, None] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--matrix", action="store_true", help="run the heavy matrices too (`make matrix`)")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With REROOT_FAILED=FILE the names of what failed go there, a line each, for `pytest @FILE`."""
+    if os.environ.get("REROOT_FAILED") and not hasattr(session.config, "workerinput"):
+        Path(os.environ["REROOT_FAILED"]).write_text("".join(f"{name}\n" for name in _failed))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +62,8 @@ def exercised(record_property: Callable[[str, object], None]) -> Callable[[str],
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     global _real_ran
     _real_ran = _real_ran or report.nodeid.startswith("tests/real/")
+    if report.failed:
+        _failed[report.nodeid.removesuffix("@oracle")] = None
     if report.when == "call":
         for name, value in report.user_properties:
             if name == _EXERCISED:
