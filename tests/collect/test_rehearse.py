@@ -77,6 +77,15 @@ class Theatre:
         return [m.reaction for m in self.met]
 
 
+    def is_left(self):
+        """Whether everybody goes, given the time that a busy machine takes."""
+        until = monotonic() + 20
+        while self.stage.guests and monotonic() < until:
+            self.came.wait(0.01)
+            self.came.clear()
+        return not self.stage.guests
+
+
 def tls(sock, roots=None, *, ask=True, version=None):
     if ask:
         sock.sendall(wire.ssl_request())
@@ -262,6 +271,7 @@ def test_memory_stays_flat_over_garbage():
         pester(300)
         before = pester(300)
         assert pester(1500) - before < 2 << 20
+        assert theatre.is_left()
         assert not theatre.stage._from[theatre.where[0]].open
 
 

@@ -282,8 +282,9 @@ class Stage:
             self._poll.also_writable(seat.fd, seat.waits_to_write)
 
     def _leave(self, seat: _Seat) -> None:
-        if self._seats.pop(seat.fd, None) is not seat:
-            return
+        if self._seats.get(seat.fd) is not seat:
+            return  # it has left, and its number may be another's by now
+        del self._seats[seat.fd]
         self._holding.pop(seat.fd, None)
         self._poll.remove(seat.fd)
         seat.sock.close()
