@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ..errors import InputError
 from ._clock import NO_ZONE, Clock
@@ -126,6 +126,7 @@ class Layout:
         return time, index["message"], index.get("address", 0), index.get("pid") or index.get("process", 0)
 
 
+@lru_cache(maxsize=64)
 def layout(spelling: str, clock: Clock = NO_ZONE) -> Layout:
     """The layout that *spelling* names: a ``log_line_prefix``, ``csvlog``, ``jsonlog``, or ``syslog:`` and a prefix."""
     if spelling == CSV:
@@ -195,7 +196,8 @@ def sniff(head: bytes) -> str | None:
     """The spelling of the layout that fits most lines of *head*, and among equals most of their sessions; None when none fits."""
     lines = [line for line in head.splitlines()[:400] if line and not line.startswith(b"\t")]
     best, most = None, (0, 0)
-    for spelling in (JSON, CSV, *USUAL, EXPORTED + RDS, *(SYSLOG + p for p in IN_SYSLOG)):
+    in_fields = [kind for kind, sign in ((JSON, b'{"timestamp":'), (CSV, b",LOG,")) if sign in head]
+    for spelling in (*in_fields, *USUAL, EXPORTED + RDS, *(SYSLOG + p for p in IN_SYSLOG)):
         how = layout(spelling)
         fits = [line for line in lines if how.line.match(line)]
         found = len(fits), sum(_is_of_a_session(how, line) for line in fits)
