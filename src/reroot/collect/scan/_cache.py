@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -32,9 +33,7 @@ class Cache:
     """The cache of one tree."""
 
     def __init__(self, root: Path) -> None:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reroot" / "scan"
-        name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
-        self.file = base / f"{name}.bin"
+        self.file = file_for(root, "files")
         self.version = version()
         self.cached = self._load()
 
@@ -60,19 +59,32 @@ class Cache:
         return kept
 
     def _save(self, signatures: dict[str, int], found: dict[str, Harvest]) -> None:
-        """A cache that cannot be written is no error."""
-        data = packed(Cached(self.version, signatures, found))
-        temporary = self.file.with_suffix(f".{os.getpid()}")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(data)
-            temporary.replace(self.file)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        self.cached = Cached(self.version, signatures, found)
+        write(self.file, packed(self.cached))
 
 
+def file_for(root: Path, kind: str) -> Path:
+    """Where what is remembered of the tree *root* is kept."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reroot" / "scan"
+    return base / f"{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]}.{kind}"
+
+
+def write(file: Path, data: bytes) -> None:
+    """Whole or not at all; a cache that cannot be written is no error."""
+    temporary = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.write_bytes(data)
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+@lru_cache
 def version() -> str:
-    """Changes whenever what a scan says may change: with the release, and with the code beside this file."""
-    here = Path(__file__).parent
-    marks = [f"{e.name}{e.stat().st_size}{e.stat().st_mtime_ns}" for e in os.scandir(here) if e.name.endswith(".py")]
+    """Changes whenever what a scan says may change: with the release, and with the code that it rests on."""
+    package = Path(__file__).parents[2]
+    folders = (Path(__file__).parent, package / "drivers", package / "rules")
+    files = [e for folder in folders for e in os.scandir(folder) if e.name.endswith(".py")]
+    marks = [f"{e.name}{e.stat().st_size}{e.stat().st_mtime_ns}" for e in files]
     return f"{__version__} {hashlib.sha256(''.join(sorted(marks)).encode()).hexdigest()[:16]}"

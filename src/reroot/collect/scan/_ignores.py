@@ -7,10 +7,10 @@ An ignore hides a finding; it never opens a gate.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from ._finding import Finding, Harvest
+from ._finding import Finding
 from ._text import Text
 
 _MARK = re.compile(r"reroot:\s*ignore\s+(RR\d{3}|all)([^\n]{0,300})", re.IGNORECASE)
@@ -41,11 +41,11 @@ def is_current(until: str, reason: str, today: date) -> str:
     return f"ended on {until}" if end < today else ""
 
 
-def accept(findings: list[Finding], harvests: Mapping[str, Harvest], today: date) -> int:
+def accept(findings: list[Finding], ignores: Mapping[str, Sequence[tuple[int, str, str, str]]], today: date) -> int:
     """Take out what inline ignores hide, and say of those that hide nothing why; the number taken out."""
     hidden = 0
-    for path, harvest in harvests.items():
-        for line, rule, until, reason in harvest.ignores:
+    for path, marks in ignores.items():
+        for line, rule, until, reason in marks:
             wrong = is_current(until, reason, today)
             if wrong:
                 findings.append(Finding(path, line, 1, "setting", "RR001", f"this ignore {wrong}, so it hides nothing", line))

@@ -16,9 +16,7 @@ from ...errors import InputError
 from ._cache import Cache
 from ._finding import Finding, Harvest, Limit
 from ._ignores import accept
-from ._join import join
-from ._judge import assumed, fingerprint, judge
-from ._look import look
+from ._remembered import Answer, keep, recall
 from ._walk import Walk
 from ._workers import run
 
@@ -71,11 +69,19 @@ def scan(
     regions: Sequence[str] = (),
 ) -> Scan:
     """Scan *targets*: folders, files, or ``-`` for standard input."""
+    now = datetime.now(UTC)
+    alone = Path(targets[0]) if use_cache and len(targets) == 1 and Path(targets[0]).is_dir() else None
+    asked = repr((tuple(excludes), gitignore, now.date().isoformat(), sorted(c.fingerprint for c in next_roots)))
+    if alone is not None and (answer := recall(alone, asked, processes or os.cpu_count() or 1)) is not None:
+        return _told(answer, accepted, now)
     result = Scan()
     harvests: dict[str, Harvest] = {}
+    marks: dict[str, int] = {}
     for target in targets:
         if target == "-":
             data = stdin() if stdin is not None else b""
+            from ._look import look
+
             harvests[_stdin_name(data)] = look(_stdin_name(data), data)
             result.files += 1
             continue
@@ -102,7 +108,7 @@ def scan(
         elif _is_tar(path):
             harvests[prefix + path.name] = Harvest(limits=[Limit(path.name, "is a tar and no image that could be read in full")])
         elif path.is_dir():
-            _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache, progress)
+            _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache, progress, marks)
         else:
             name = path.name if path.is_absolute() else posixpath.normpath(target)
             for batch in run(str(path.parent), [path.name], None, 1):
@@ -110,17 +116,35 @@ def scan(
                 result.size += batch.size
                 for harvest in batch.found.values():
                     harvests[name] = _renamed(harvest, path.name, name)
-    now = datetime.now(UTC)
     progress("putting the pieces together")
-    result.findings = join(harvests, now.date(), frozenset(c.fingerprint for c in next_roots))
-    result.incomplete += [limit for harvest in harvests.values() for limit in harvest.limits]
-    for finding in result.findings:
+    answer = _put_together(harvests, result, next_roots, now)
+    if alone is not None and marks and all(limit.path != "." for limit in answer.limits):
+        keep(alone, asked, marks, answer)
+    return _told(answer, accepted, now)
+
+
+def _put_together(harvests: dict[str, Harvest], result: Scan, next_roots: Sequence[Certificate], now: datetime) -> Answer:
+    """All findings, judged; nothing is left out yet."""
+    from ._join import join
+    from ._judge import assumed, fingerprint, judge
+
+    findings = join(harvests, now.date(), frozenset(c.fingerprint for c in next_roots))
+    for finding in findings:
         judge(finding, assumed(finding), now)
         finding.fingerprint = fingerprint(finding)
-    result.findings, before = [f for f in result.findings if f.fingerprint not in accepted], len(result.findings)
-    result.accepted = before - len(result.findings) + accept(result.findings, harvests, now.date())
-    result.findings.sort(key=lambda f: (f.path, f.line, f.column))
-    return result
+    findings.sort(key=lambda f: (f.path, f.line, f.column))
+    limits = result.incomplete + [limit for harvest in harvests.values() for limit in harvest.limits]
+    ignores = {path: harvest.ignores for path, harvest in harvests.items() if harvest.ignores}
+    return Answer("", "", b"", b"", findings, limits, ignores, result.files, result.size, result.ignored)
+
+
+def _told(answer: Answer, accepted: frozenset[str], now: datetime) -> Scan:
+    """An answer without the findings that somebody accepted."""
+    findings = [f for f in answer.findings if f.fingerprint not in accepted]
+    known = len(answer.findings) - len(findings)
+    known += accept(findings, answer.ignores, now.date())
+    findings.sort(key=lambda f: (f.path, f.line, f.column))
+    return Scan(findings, answer.limits, answer.files, answer.size, answer.ignored, known)
 
 
 def _folder(
@@ -133,8 +157,9 @@ def _folder(
     prefix: str,
     use_cache: bool,
     progress: Callable[[str], None],
+    marks: dict[str, int],
 ) -> None:
-    walk = Walk(str(root), excludes, gitignore)
+    walk = Walk(str(root), excludes, gitignore, marks=marks if use_cache else None)
     progress(f"walking {root}")
     paths = list(walk.paths())
     progress(f"looking at {len(paths)} files")
@@ -151,6 +176,9 @@ def _folder(
     if cache is not None:
         found = cache.renew(paths, changed, gone, found)
         result.files = len(paths)
+        marks.update(cache.cached.signatures)
+        if gone:
+            marks.clear()  # somebody is at work here
     for name, harvest in found.items():
         harvests[prefix + name] = _renamed(harvest, name, prefix + name) if prefix else harvest
     result.incomplete += walk.limits

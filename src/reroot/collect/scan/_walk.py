@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._finding import Limit
+from ._remembered import signature
 
 MAX_FOLDERS_DEEP = 64
 MAX_FILES = 1_000_000
@@ -30,6 +31,7 @@ VENDORED = frozenset(
         ".pnpm-store",
     }
 )
+IGNORE_FILES = frozenset({".gitignore", ".rerootignore"})
 KEPT = re.compile(
     r"(^|/)(\.env[\w.-]*|[\w.-]+\.tfvars(\.json)?|database\.ya?ml|[\w.-]+\.(pem|crt|cer|jks|p12|pfx|ca-bundle)|application[\w-]*\.(ya?ml|properties))$"
 )
@@ -44,6 +46,8 @@ class Walk:
     excludes: Sequence[str] = ()
     gitignore: bool = True
     limits: list[Limit] = field(default_factory=list)
+    marks: dict[str, int] | None = None
+    """Where the signatures of the folders entered and of the ignore files obeyed are put, if anywhere."""
     ignored: int = 0
 
     def paths(self) -> Iterator[str]:
@@ -54,6 +58,8 @@ class Walk:
             folder, depth, specs = stack.pop()
             full = os.path.join(self.root, folder) if folder else self.root
             try:
+                if self.marks is not None:  # before it is listed: what comes later is noticed the next time
+                    self.marks[folder or "."] = signature(os.lstat(full))
                 entries = os.scandir(full)
             except OSError as error:
                 self.limits.append(Limit(folder or ".", f"cannot be read: {error.strerror}"))
@@ -63,6 +69,9 @@ class Walk:
             names = {e.name for e in found}
             if ".rerootignore" in names or (self.gitignore and ".gitignore" in names):
                 specs = rules.extend(specs, folder, names)
+                if self.marks is not None:
+                    for name in names & IGNORE_FILES:
+                        self.marks[os.path.join(folder, name)] = signature(os.lstat(os.path.join(full, name)))
             base = folder + "/" if folder else ""
             for entry in found:
                 name = entry.name

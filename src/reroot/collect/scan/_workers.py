@@ -15,6 +15,7 @@ import msgspec
 from ._finding import Harvest, Limit, packed, unpacked
 from ._look import MAX_BYTES, look
 from ._needles import CERTIFICATE_WORDS, WORDS, finder
+from ._remembered import signature
 from ._stores import HEADS
 from ._walk import is_vendored
 
@@ -52,11 +53,6 @@ class Batch:
     gone: list[int] = field(default_factory=list)
     files: int = 0
     size: int = 0
-
-
-def signature(stat: os.stat_result) -> int:
-    """A number that changes when a file does."""
-    return hash((stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns)) & 0x7FFFFFFFFFFFFFFF
 
 
 def run(root: str, paths: Sequence[str], known: Callable[[str], int | None] | None, processes: int) -> list[Batch]:
