@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from reroot.cli import reroot
 from reroot.errors import InputError
 from reroot.lab.aurora._catalogue import NEXT, OLD
-from reroot.lab.aurora.fleet import Member, clusters
+from reroot.lab.aurora.fleet import Member, clusters, furnish, like
 from reroot.lab.aurora.world import Version
 from tests.aurora import REGION, aurora
 
@@ -74,8 +74,6 @@ def test_an_inventory_that_is_there_is_not_written_over(fleet):
 
 
 def test_its_json_is_what_the_laboratory_practises_on(fleet):
-    from reroot.lab.aurora.fleet import like
-
     said = json.loads(guide(fleet, "--json", "-q").stdout)
     assert said["schema"] == "reroot/aws-fleet/1"
     assert {m.id for m in like(said)} == {"orders-1", "orders-2", "staging-1", "older"}
@@ -236,3 +234,22 @@ def test_one_denied_call_leaves_the_rest_standing(fleet):
 def test_bad_input_is_told(fleet, words, said):
     with pytest.raises(InputError, match=said):
         guide(fleet, *words)
+
+
+def test_what_the_laboratory_stands_up_like_it_has_the_same_findings(fleet, tmp_path, monkeypatch):
+    """There and back: the description of a fleet, stood up, is described as it was."""
+    for act in (proxy, blue_green, everywhere):
+        act(fleet)
+    fleet.lab.world.regions[REGION].default = OLD
+    fleet.lab.world.parameters[REGION, "default"] = {"rds.force_ssl": "1"}
+    words = ("--json", "-q", "--region", "eu-west-1")
+    said = json.loads(guide(fleet, *words).stdout)
+    (tmp_path / "again").mkdir()
+    with aurora(tmp_path / "again", monkeypatch, like(said)) as again:
+        furnish(again.lab.world, said)
+        again.lab.write_roots(tmp_path / "again" / "published")
+        told = json.loads(guide(again, *words).stdout)
+    plain = [{(f["code"], f["subject"], f["text"].partition(" (")[0]) for f in one["findings"]} for one in (said, told)]
+    assert plain[0] == plain[1]
+    assert {"old-default", "proxy", "blue-green", "global-cluster", "other-ca"} <= {code for code, *_ in plain[0]}
+    assert [i["tags"] for i in told["instances"]] == [i["tags"] for i in said["instances"]]

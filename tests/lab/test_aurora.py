@@ -396,7 +396,7 @@ def test_the_aws_command_line_understands_it(fleet, exercised):
 
 def test_a_fleet_is_stood_up_like_another_ones_description():
     members = like({"instances": [{"id": "x", "region": "eu-west-1", "cluster": "c", "is_writer": True, "ca": "rds-ca-2015"}]})
-    assert members == [Member("x", "eu-west-1", "c", is_writer=True)]
+    assert members == [Member("x", "eu-west-1", "c", is_writer=True, group="group-of-c")]
     for wrong in ({}, {"instances": [{}]}, {"instances": []}, {"instances": 3}):
         with pytest.raises(InputError):
             like(wrong)

@@ -14,6 +14,7 @@ from reroot.app import fleet_of, look, perform
 from reroot.collect import _awsapi, aws
 from reroot.collect._awsapi import Api, Login, Rate, Refused, Unsure
 from reroot.collect._awscalls import CALLS
+from reroot.collect.ingest._remote import find_remote, open_remote
 from reroot.errors import GateClosed, InputError, ProviderError, ReachError, RerootError, RollbackFailed
 from reroot.lab import ca
 from reroot.lab.aurora._catalogue import NEXT, OLD
@@ -457,15 +458,23 @@ def test_the_rotators_policy_is_what_a_rotation_calls_and_nothing_else(fleet, mo
     assert rotate(fleet, fleet.write(members=["a-1", "a-2"]))[0].state is State.DONE
     rds.cut_over(fleet.site("multi-1", cluster="multi"))
     rds.roll_back(fleet.site("multi-1", cluster="multi"))
-    monkeypatch.setattr(fleet.lab.instance("a-1").stage, "log", fleet.folder / "server.log", raising=False)
-    (fleet.folder / "server.log").write_text("2026-11-23 10:00:00 UTC::@:[1]:LOG:  ready\n")
+    serve_log(fleet)
     rds.refused(fleet.site("a-1"), NOW - timedelta(days=1))
     assert set(made) == allowed("rotator")
     assert set(made) == {call[3] for call in fleet.lab.world.calls}
 
 
+def serve_log(fleet):
+    (fleet.folder / "server.log").write_text("2026-11-23 10:00:00 UTC::@:[1]:LOG:  ready\n")
+    fleet.lab.instance("a-1").stage.log = fleet.folder / "server.log"
+
+
 def test_the_observers_policy_is_what_a_discovery_calls_and_nothing_else(fleet):
+    """With `reroot ingest rds://…`, which reads the same logs."""
     aws.discover([Login(endpoint_url=fleet.lab.url)], [REGION])
+    serve_log(fleet)
+    for log in find_remote(f"rds://{REGION}/a-1", "", None):
+        assert b"ready" in open_remote(log, ()).read(1000)
     assert Counter(call[3] for call in fleet.lab.world.calls).keys() == allowed("observer")
 
 

@@ -110,6 +110,7 @@ def data(fleet: Fleet, found: Sequence[Finding], to: str) -> Mapping[str, object
                 "default": r.default,
                 "authorities": msgspec.to_builtins(r.authorities),
                 "proxies": msgspec.to_builtins(r.proxies),
+                "serverless": msgspec.to_builtins(r.serverless),
                 "global_clusters": msgspec.to_builtins(r.global_clusters),
                 "deployments": msgspec.to_builtins(r.deployments),
             }

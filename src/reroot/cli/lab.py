@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,16 +45,18 @@ def aurora(
 ) -> None:
     """A fleet of Aurora clusters with an RDS API before it, until you press Ctrl-C.
 
-    boto3, the AWS command line, Terraform and reroot itself find it by the environment that is written to --out; nothing else
-    of this machine is changed. Each instance is a real PostgreSQL; more than 24 are light.
+    boto3, Terraform and reroot itself find it by the environment that is written to --out, the AWS command line by its
+    --endpoint-url; nothing else of this machine is changed. Each instance is a real PostgreSQL; more than 24 are light.
     """
     from ..lab.aurora._faults import Faults
-    from ..lab.aurora.fleet import MOST_SERVERS, stand_in
+    from ..lab.aurora.fleet import MOST_SERVERS, furnish, stand_in
 
-    members = _members(like_path)
+    members, document = _members(like_path)
     light = light or len(members) > MOST_SERVERS
     faults = Faults(throttle=throttle, error=errors, cut=cut, stale=stale)
     with stand_in(members, light=light, pace=pace, faults=faults, port=port) as fleet:
+        if document is not None:
+            furnish(fleet.world, document)
         _write(fleet, out)
         regions = ", ".join(sorted(fleet.world.regions))
         click.echo(
@@ -67,19 +69,20 @@ def aurora(
         _until_interrupted()
 
 
-def _members(path: Path | None) -> Sequence[Member]:
+def _members(path: Path | None) -> tuple[Sequence[Member], Mapping[str, Any] | None]:
+    """The instances to stand up, and the description that they were read from."""
     from ..errors import InputError
     from ..lab.aurora.fleet import clusters, like
 
     if path is None:
-        return clusters({"us-east-1": ("orders", "billing"), "eu-west-1": ("search", "warehouse")})
+        return clusters({"us-east-1": ("orders", "billing"), "eu-west-1": ("search", "warehouse")}), None
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"cannot read it: {error.strerror}", where=str(path)) from None
     except ValueError as error:
         raise InputError(f"this is no JSON: {error}", where=str(path)) from None
-    return like(document)
+    return like(document), document
 
 
 def _write(fleet: StandIn, out: Path) -> None:

@@ -157,6 +157,11 @@ def _other_roots(region: Region, to: str, now: datetime) -> Iterator[Finding]:
     for name, host in region.proxies:
         text = "a proxy's certificate is of Amazon Trust Services, not of an RDS CA: its clients need those roots"
         yield Finding("proxy", f"{region.name}: {name}", f"{text} ({host})", "reroot trust bundle --for aws-proxy", blocks=False)
+    for name, host in region.serverless:
+        text = "Aurora Serverless v1 has a certificate of Amazon Trust Services, not of an RDS CA: its clients need those roots"
+        yield Finding(
+            "serverless-v1", f"{region.name}: {name}", f"{text} ({host})", "reroot trust bundle --for aws-proxy", blocks=False
+        )
     for name, members in region.global_clusters:
         regions = sorted({arn.split(":")[3] for arn in members if arn.count(":") > 5})
         if len(regions) > 1:

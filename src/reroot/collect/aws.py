@@ -17,6 +17,8 @@ from ..errors import RerootError
 from ._awsapi import Api, Login, api
 
 POSTGRES = ("postgres", "aurora-postgresql")
+SERVERLESS = "serverless"
+"""Aurora Serverless v1's engine mode; v2's instances are instances like others."""
 MANAGED_ROTATION = "ca-certificate-rotation"
 FORCE = "rds.force_ssl"
 EVENTS = 14 * 24 * 60
@@ -77,7 +79,10 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One region of one login. ``unread`` says what could not be read there, and why."""
+    """One region of one login. ``unread`` says what could not be read there, and why.
+
+    ``proxies`` and ``serverless`` (Aurora Serverless v1) are name and host of what has certificates of another authority.
+    """
 
     name: str
     login: Login
@@ -88,6 +93,7 @@ class Region:
     proxies: tuple[tuple[str, str], ...] = ()
     global_clusters: tuple[tuple[str, tuple[str, ...]], ...] = ()
     deployments: tuple[tuple[str, str], ...] = ()
+    serverless: tuple[tuple[str, str], ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
 
     def authority(self, id: str) -> Authority | None:
@@ -157,6 +163,11 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
     forced: dict[str, str] = {}
     actions: dict[str, tuple[tuple[str, str], ...]] = {}
     origins: dict[str, str] = {}
+    apart = tuple(
+        (name, c.get("Endpoint", ""))
+        for name, c in clusters.items()
+        if c.get("EngineMode") == SERVERLESS and c.get("Engine") in POSTGRES
+    )
     region = Region(rds.region, rds.login, known, default, versions=versions)
     if around:
         forced = _forced(chosen, clusters, pages)
@@ -172,7 +183,7 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
     instances = tuple(_instance(i, rds.region, clusters, forced, actions, origins) for i in chosen)
     return Region(
         region.name, region.login, known, default, instances, versions,
-        region.proxies, region.global_clusters, region.deployments, tuple(unread),
+        region.proxies, region.global_clusters, region.deployments, apart, tuple(unread),
     )  # fmt: skip
 
 
@@ -181,9 +192,9 @@ def _told(error: RerootError) -> str:
     return f"{error.message.rstrip('.')}; {error.hint}" if error.hint else error.message
 
 
-def instance(raw: Mapping[str, Any], region: str) -> Instance:
-    """One instance, as its own describe has it."""
-    return _instance(raw, region, {}, {}, {}, {})
+def instance(raw: Mapping[str, Any], region: str, cluster: Mapping[str, Any] | None = None) -> Instance:
+    """One instance, as its own describe has it, and that of its *cluster* where that changes as a whole."""
+    return _instance(raw, region, {cluster["DBClusterIdentifier"]: cluster} if cluster else {}, {}, {}, {})
 
 
 def authorities(rds: Api) -> tuple[tuple[Authority, ...], str]:
@@ -216,9 +227,12 @@ def _instance(
     actions: Mapping[str, tuple[tuple[str, str], ...]],
     origins: Mapping[str, str],
 ) -> Instance:
-    pending = raw.get("PendingModifiedValues", {})
     cluster = raw.get("DBClusterIdentifier", "")
     about = clusters.get(cluster, {})
+    # What waits for a Multi-AZ DB cluster is told of the cluster, the CA beneath `CertificateDetails`.
+    waits = dict(about.get("PendingModifiedValues", {}))
+    ca_waits = waits.pop("CertificateDetails", {}).get("CAIdentifier")
+    pending = waits | ({"CACertificateIdentifier": ca_waits} if ca_waits else {}) | raw.get("PendingModifiedValues", {})
     writers = {m["DBInstanceIdentifier"] for m in about.get("DBClusterMembers", ()) if m.get("IsClusterWriter")}
     arn = str(raw.get("DBInstanceArn", ""))
     return Instance(
@@ -283,7 +297,7 @@ def _around(region: Region, pages: Any) -> Region:
     )
     return Region(
         region.name, region.login, region.authorities, region.default, region.instances, region.versions,
-        proxies, everywhere, deployments, region.unread,
+        proxies, everywhere, deployments, region.serverless, region.unread,
     )  # fmt: skip
 
 

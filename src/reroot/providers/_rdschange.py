@@ -82,15 +82,18 @@ def by_hand(wanted: Wanted, region: str) -> str:
     return f"aws rds {what} --ca-certificate-identifier {wanted.ca} --apply-immediately --region {region}"
 
 
-def look(rds: Api, id: str) -> aws.Instance:
-    """The instance, as a describe of its own has it now."""
+def look(rds: Api, id: str, cluster: str = "") -> aws.Instance:
+    """The instance, as a describe of its own has it now; with that of the *cluster* that it is changed with."""
+    about = None
     try:
         found = rds.look("DescribeDBInstances", DBInstanceIdentifier=id)["DBInstances"]
+        if cluster:
+            about = rds.look("DescribeDBClusters", DBClusterIdentifier=cluster)["DBClusters"][0]
     except Refused as refused:
         if refused.code in GONE:
             raise ProviderError(refused.message, where=refused.where, hint=refused.hint) from None
         raise
-    return aws.instance(found[0], rds.region)
+    return aws.instance(found[0], rds.region, about)
 
 
 def shows(site: Site, root: Certificate) -> bool:
@@ -176,7 +179,7 @@ def _until(rds: Api, wanted: Wanted, until: float, holds: Callable[[aws.Instance
     failed: ReachError | None = None
     while True:
         try:
-            one = look(rds, wanted.instance)
+            one = look(rds, wanted.instance, wanted.cluster)
             failed = None
             if holds(one):
                 return one

@@ -75,6 +75,9 @@ def _portions(rds: Api, instance: str, since: datetime) -> Iterator[bytes]:
                     "DownloadDBLogFilePortion", DBInstanceIdentifier=instance, LogFileName=file["LogFileName"], Marker=marker
                 )
                 yield str(part.get("LogFileData") or "").encode("utf-8", "surrogateescape")
-                marker, more = str(part.get("Marker", "")), bool(part.get("AdditionalDataPending"))
+                following, more = str(part.get("Marker", "")), bool(part.get("AdditionalDataPending"))
+                if more and following == marker:
+                    raise ReachError("RDS gives the same portion again and again", where=instance)
+                marker = following
     except Refused as error:
         raise ReachError(error.message, where=error.where, hint=error.hint) from None

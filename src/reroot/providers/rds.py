@@ -92,7 +92,7 @@ def stage(site: Site, when: datetime) -> Notes:
     """Ask everything that can be asked beforehand, with a describe of the instance's own."""
     options = _options(site)
     region = picture(options.api, KNOWN)
-    case = _case(site, options, _rdschange.look(options.api, options.instance), region, when)
+    case = _case(site, options, _rdschange.look(options.api, options.instance, options.cluster), region, when)
     found = (*_rdsstage.against(case), *(_rdslogs.against(options.api, options.instance) if options.log else ()))
     if found:
         raise ProviderError("; ".join(found), where=site.name, step="stage", hint="nothing was changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,6 +114,8 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "ssl_min_protocol_version": ("TLSv1.2", "engine-default"),
 }
 """What a parameter group says when nobody changed it."""
+FORCED = re.compile(r"default\.postgres(\d+)$")
+"""RDS for PostgreSQL forces TLS from 15 on, Aurora does not: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html"""
 
 
 def group_of(given: Given) -> tuple[str, str]:
@@ -122,8 +125,12 @@ def group_of(given: Given) -> tuple[str, str]:
 
 
 def describe_parameters(world: World, region: str, given: Given) -> Values:
-    values = world.parameters.get((region, group_of(given)[0]), {})
+    name, _ = group_of(given)
+    values = world.parameters.get((region, name), {})
     unset = {name: {"ParameterValue": value, "Source": source} for name, (value, source) in PARAMETERS.items()}
+    newer = FORCED.match(name)
+    if newer and int(newer[1]) >= 15:
+        unset[FORCE]["ParameterValue"] = "1"
     given_by_user = {name: {"ParameterValue": value, "Source": "user"} for name, value in values.items()}
     found = [
         {"ParameterName": name, **said}

@@ -20,7 +20,8 @@ def resource_id(one: Instance) -> str:
 
 def instance_view(world: World, one: Instance) -> dict[str, Any]:
     says_old = one.id in world.faults.says_old
-    pending = {} if one.id in world.faults.hides_pending else dict(one.pending)
+    as_a_whole = bool(one.cluster) and world.clusters[one.region, one.cluster].multi_az  # its cluster tells what waits
+    pending = {} if as_a_whole or one.id in world.faults.hides_pending else dict(one.pending)
     shown: dict[str, Any] = {
         "DBInstanceIdentifier": one.id,
         "DBInstanceClass": "db.r6g.large",
@@ -60,7 +61,7 @@ def cluster_view(world: World, one: Cluster) -> dict[str, Any]:
         "DBClusterIdentifier": one.id,
         "Engine": one.engine,
         "EngineVersion": one.version,
-        "EngineMode": "provisioned",
+        "EngineMode": one.mode,
         "Status": "available" if all(m.status == "available" for m in members) else "modifying",
         "Endpoint": one.host(),
         "ReaderEndpoint": one.host(reader=True),
@@ -74,6 +75,10 @@ def cluster_view(world: World, one: Cluster) -> dict[str, Any]:
     if one.multi_az and members:
         shown["CertificateDetails"] = {"CAIdentifier": members[0].ca, "ValidTill": members[0].leaf_ends}
         shown["DBClusterInstanceClass"] = "db.m6gd.large"
+        waits = dict(members[0].pending)
+        if ca := waits.pop("CACertificateIdentifier", ""):
+            waits["CertificateDetails"] = {"CAIdentifier": ca}
+        shown["PendingModifiedValues"] = {} if members[0].id in world.faults.hides_pending else waits
     if one.global_id:
         shown["GlobalClusterIdentifier"] = one.global_id
     return shown

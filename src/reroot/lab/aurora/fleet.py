@@ -44,6 +44,8 @@ class Member:
     global_id: str = ""
     window: str = "sun:03:00-sun:04:00"
     group: str = "default"
+    source: str = ""
+    restart_free: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +114,7 @@ def stand_in(
         stack.callback(world.close)
         for name in sorted({m.region for m in members} or {"us-east-1"}):
             world.regions[name] = _catalogue.region(name, old_ends=old_ends)
-        for version in (*versions, *(Version(m.engine, m.version) for m in members)):
+        for version in (*versions, *(Version(m.engine, m.version, m.restart_free) for m in members)):
             world.versions.setdefault((version.engine, version.version), version)
         world.new_stage = _real if hall is None else partial(LightStage, hall)
         _populate(world, members, stack, light=light)
@@ -152,7 +154,7 @@ def _populate(world: World, members: Sequence[Member], stack: ExitStack, *, ligh
         instance = Instance(
             one.id, one.region, stage, one.ca, one.ca, ends, where,
             engine=one.engine, version=one.version, cluster=one.cluster, is_writer=one.is_writer,
-            window=one.window, group=one.group, tags=one.tags, created=born,
+            source=one.source, window=one.window, group=one.group, tags=one.tags, created=born,
         )  # fmt: skip
         world.instances[one.region, one.id] = instance
         world.note(instance, lambda i: instance_view(world, i))
@@ -172,6 +174,10 @@ def like(document: Mapping[str, Any]) -> list[Member]:
                 version=str(one.get("version", "15.4")),
                 multi_az=bool(one.get("multi_az", False)),
                 window=str(one.get("window", "")) or "sun:03:00-sun:04:00",
+                group=_group(one),
+                source=str(one.get("source", "")),
+                restart_free=one.get("restart_free") is not False,
+                tags={str(k): str(v) for k, v in one.get("tags", {}).items()},
             )
             for one in document["instances"]
         ]
@@ -182,6 +188,31 @@ def like(document: Mapping[str, Any]) -> list[Member]:
     if not found:
         raise InputError("there is no instance in it")
     return found
+
+
+def furnish(world: World, document: Mapping[str, Any]) -> None:
+    """What stands around the instances there, as the same JSON tells it: defaults, forced TLS, proxies, blue/green, global clusters."""
+    for one in document["instances"]:
+        if one.get("force_ssl") in ("0", "1"):
+            world.parameters.setdefault((one["region"], _group(one)), {})["rds.force_ssl"] = one["force_ssl"]
+    for told in document.get("regions", ()):
+        region = world.regions.get(told.get("name", ""))
+        if region is None:
+            continue
+        if told.get("default") in _catalogue.IDS:
+            region.default = told["default"]
+        world.proxies += [(region.name, name, host) for name, host in told.get("proxies", ())]
+        world.deployments += [(region.name, source, target) for source, target in told.get("deployments", ())]
+        for name, arns in told.get("global_clusters", ()):
+            for arn in arns:
+                where = (arn.split(":")[3], arn.rpartition(":")[2]) if arn.count(":") > 5 else ("", "")
+                if where in world.clusters:
+                    world.clusters[where].global_id = name
+
+
+def _group(one: Mapping[str, Any]) -> str:
+    """A parameter group for each cluster, or single instance: nothing tells how the others share theirs."""
+    return f"group-of-{one.get('cluster') or one['id']}"
 
 
 def _refuse_doubles(members: Sequence[Member]) -> None:

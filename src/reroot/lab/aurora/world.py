@@ -67,7 +67,10 @@ class Instance:
 
 @dataclass(eq=False)
 class Cluster:
-    """``multi_az`` is a Multi-AZ DB cluster, whose CA is set for all members at once; else it is Aurora's."""
+    """``multi_az`` is a Multi-AZ DB cluster, whose CA is set for all members at once; else it is Aurora's.
+
+    ``mode`` is ``serverless`` for Aurora Serverless v1, which has no instances.
+    """
 
     id: str
     region: str
@@ -76,6 +79,7 @@ class Cluster:
     multi_az: bool = False
     global_id: str = ""
     group: str = "default"
+    mode: str = "provisioned"
     members: list[str] = field(default_factory=list)
 
     def host(self, *, reader: bool = False) -> str:
