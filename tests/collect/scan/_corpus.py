@@ -13,13 +13,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-FOLDER = Path(__file__).parents[2] / "corpus" / "scan"
+FOLDER = Path(__file__).parents[2] / "corpus"
 NAMES = {
     "rds": "Amazon RDS eu-west-1 Root CA RSA2048 G1",
     "rds2": "Amazon RDS Root 2019 CA",
     "corp": "Corp Root 2019",
     "web": "shop.example.com",
+    "amazon": "Amazon Root CA 1",
+    "other": "Services Root 2020",
+    "inter": "Corp Issuing 2019",
+    "leaf": "pg-primary.db.example.com",
 }
+LEAFS = ("web", "leaf")
 
 
 @dataclass
@@ -51,19 +56,20 @@ class Tree:
 def certificate(name: str) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAMES[name])])
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAMES["corp"])]) if name == "inter" else subject
     now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     builder = (
         builder.serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(1))
         .not_valid_after(now + timedelta(900))
     )
-    builder = builder.add_extension(x509.BasicConstraints(ca=name != "web", path_length=None), critical=True)
+    builder = builder.add_extension(x509.BasicConstraints(ca=name not in LEAFS, path_length=None), critical=True)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode().strip()
 
 
-def trees() -> list[Tree]:
-    return [_tree(file) for file in sorted(FOLDER.glob("*.txt"))]
+def trees(corpus: str = "scan") -> list[Tree]:
+    return [_tree(file) for file in sorted((FOLDER / corpus).glob("*.txt"))]
 
 
 def _tree(file: Path) -> Tree:
@@ -89,8 +95,8 @@ def _wanted(path: str, mark: str, body: str) -> Wanted:
     lines, kind, *pairs = mark.split()
     hurts = lines.endswith("!")
     first, _, last = lines.rstrip("!").partition("-")
-    if first == "last":
-        first = last = str(body.count("\n"))
+    if first in ("last", "end"):
+        first = last = str(body.count("\n") - int(last or 0))
     return Wanted(
         path, int(first), int(last or first), kind, hurts, {k: v.replace("␠", " ") for k, v in (p.split("=", 1) for p in pairs)}
     )
