@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from reroot.cli import reroot
+from reroot.collect.inventory import read
 from reroot.errors import InputError
 from reroot.lab.aurora._catalogue import NEXT, OLD
 from reroot.lab.aurora.fleet import Member, clusters, furnish, like
@@ -253,3 +254,62 @@ def test_what_the_laboratory_stands_up_like_it_has_the_same_findings(fleet, tmp_
     assert plain[0] == plain[1]
     assert {"old-default", "proxy", "blue-green", "global-cluster", "other-ca"} <= {code for code, *_ in plain[0]}
     assert [i["tags"] for i in told["instances"]] == [i["tags"] for i in said["instances"]]
+
+
+def test_two_accounts_of_one_region_get_an_inventory_each(fleet):
+    roles = [f"arn:aws:iam::{number}:role/reroot" for number in ("111111111111", "222222222222")]
+    guide(fleet, "--write", "plans", *(word for role in roles for word in ("--role", role)))
+    plans = fleet.folder / "plans"
+    assert {p.name for p in plans.glob("*.toml")} == {
+        "reroot-us-east-1-111111111111.toml",
+        "reroot-us-east-1-222222222222.toml",
+    }
+    declared = [read(p) for p in sorted(plans.glob("*.toml"))]
+    assert [d.name for d in declared] == ["rds-us-east-1-111111111111", "rds-us-east-1-222222222222"]
+    assert [{str(s.provider["role"]) for s in d.servers} for d in declared] == [{roles[0]}, {roles[1]}]
+
+
+def test_every_instance_can_be_watched_by_the_lines_that_are_written(fleet):
+    from psycopg.conninfo import conninfo_to_dict
+
+    guide(fleet, "--write", "plans", "--address", "127.0.0.1")
+    lines = (fleet.folder / "plans" / "observe-us-east-1.txt").read_text().splitlines()
+    told = [conninfo_to_dict(line) for line in lines]
+    assert {t["host"] for t in told} == {i.host for i in fleet.instances if i.region == REGION}
+    assert {(t["hostaddr"], t["sslmode"]) for t in told} == {("127.0.0.1", "verify-full")}
+    both = (fleet.folder / "plans" / "roots" / "us-east-1.pem").read_bytes()
+    assert fleet.lab.root(REGION, OLD) in both
+    assert fleet.lab.root(REGION, NEXT) in both
+
+
+def test_it_says_until_when_there_is_a_way_back_and_that_windows_are_not_waited_for(fleet):
+    ends = fleet.lab.world.regions[REGION].authorities[OLD].root.certificate.not_valid_after_utc
+    said = guide(fleet).stdout
+    assert f"us-east-1: a way back to `{OLD}` exists until {ends:%Y-%m-%d}" in said
+    assert "not in the maintenance windows (sun:03:00-sun:04:00 UTC (4)): you choose the hour" in said
+    fleet.lab.world.regions[REGION].withdrawn.add(OLD)
+    assert f"us-east-1: a way back to `{OLD}` is not there: it is offered no more" in guide(fleet).stdout
+
+
+def test_its_json_holds_everything_that_a_rotation_has_to_know(fleet):
+    for act in (proxy, blue_green, everywhere, by_aws, other_waits):
+        act(fleet)
+    fleet.client().create_db_instance_read_replica(DBInstanceIdentifier="replica", SourceDBInstanceIdentifier="older")
+    said = json.loads(guide(fleet, "--json", "-q", "--region", "eu-west-1").stdout)
+    here = next(r for r in said["regions"] if r["name"] == REGION)
+    assert here["proxies"] == [["front", "front.proxy-lab.us-east-1.rds.amazonaws.com"]]
+    assert here["deployments"] == [["older", "older-green"]]
+    assert [name for name, _ in here["global_clusters"]] == ["world"]
+    assert {a["id"] for a in here["authorities"]} >= {OLD, NEXT}
+    assert here["default"] == NEXT
+    by_id = {i["id"]: i for i in said["instances"]}
+    assert by_id["replica"]["source"] == "older"
+    assert by_id["older"]["restart_free"] is False
+    assert by_id["older"]["maintenance"][0][0] == "ca-certificate-rotation"
+    assert by_id["older"]["pending"] == ["DBInstanceClass"]
+    assert (by_id["orders-1"]["cluster"], by_id["orders-1"]["is_writer"], by_id["orders-2"]["is_writer"]) == (
+        "orders",
+        True,
+        False,
+    )
+    assert all(i["window"] and i["leaf_ends"] and i["force_ssl"] == "0" for i in said["instances"])

@@ -17,7 +17,7 @@ from ._output import Outputs, emit, output_options, write_whole
 if TYPE_CHECKING:
     from ..collect._awsdrift import Finding
     from ..collect._awsinventory import Wish, Written
-    from ..collect.aws import Fleet
+    from ..collect.aws import Fleet, Region
     from ..pki.certificate import Certificate
 
 TO = "rds-ca-rsa2048-g1"
@@ -158,9 +158,7 @@ def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind:
         return "next: ask again each week, and after every restore"
     if folder is None:
         return "next: the same with `--write FOLDER`"
-    return (
-        f"next: `reroot plan -i {folder}/reroot-{written[0].region}.toml`" if written else "next: give the roots with `--roots`"
-    )
+    return f"next: `reroot plan -i {folder}/reroot-{written[0].label}.toml`" if written else "next: give the roots with `--roots`"
 
 
 Steps = list[tuple[str, list[str]]]
@@ -169,8 +167,8 @@ Steps = list[tuple[str, list[str]]]
 def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None) -> Steps:
     forced = Counter(i.force_ssl for i in fleet.instances)
     restarts = [i.id for r in fleet.regions for i in r.instances if i.ca != wish.to and not r.version(i).restart_free]
-    inventory = f"{folder}/reroot-{written[0].region}.toml" if folder and written else "reroot-REGION.toml"
-    watched = [f"{folder}/observe-{w.region}.txt" for w in written] if folder else ["observe-REGION.txt"]
+    inventory = f"{folder}/reroot-{written[0].label}.toml" if folder and written else "reroot-REGION.toml"
+    watched = [f"{folder}/observe-{w.label}.txt" for w in written] if folder else ["observe-REGION.txt"]
     return [
         (
             "is TLS forced? rds.force_ssl of each parameter group",
@@ -203,7 +201,7 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
             [
                 f"reroot plan -i {inventory}",
                 f"restarts: {', '.join(restarts)}" if restarts else "no instance restarts for it",
-                *[f"{w.region}: an inventory of its own, since every region has roots of its own" for w in written],
+                *[f"{w.label}: an inventory of its own, since every region has roots of its own" for w in written],
                 *[f"left out: {id} {why}" for w in written for id, why in w.left_out],
             ],
         ),
@@ -212,6 +210,8 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
             [
                 f"reroot rotate plan.json -i {inventory} --through canary --execute",
                 f"reroot rotate plan.json -i {inventory} --execute     (back: `reroot rollback -i {inventory}`)",
+                *_ways_back(fleet, wish.to),
+                *_hours(fleet, wish.to),
                 "practise it before: `reroot lab aurora --like FILE`, of this command's `-o json=FILE`",
             ],
         ),
@@ -220,6 +220,26 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
             [*dict.fromkeys(f.hint for f in found if f.code in ("old-default", "code-reverts")), "reroot guide aurora     (again, each week)"],
         ),
     ]  # fmt: skip
+
+
+def _ways_back(fleet: Fleet, to: str) -> list[str]:
+    """Until when the old CA can be had again: as long as it is offered and in its time."""
+    lines = []
+    for region in fleet.regions:
+        for id in sorted({i.ca for i in region.instances if i.ca not in ("", to)}):
+            known = region.authority(id)
+            until = f"until {known.ends:%Y-%m-%d}" if known is not None else "is not there: it is offered no more"
+            lines.append(f"{region.name}: a way back to `{id}` {'exists ' if known is not None else ''}{until}")
+    return lines
+
+
+def _hours(fleet: Fleet, to: str) -> list[str]:
+    windows = Counter(i.window for i in fleet.instances if i.window and i.ca != to)
+    if not windows:
+        return []
+    shown = ", ".join(f"{window} UTC ({count})" for window, count in windows.most_common(3))
+    more = f" and {len(windows) - 3} others" if len(windows) > 3 else ""
+    return [f"changes are made at once, not in the maintenance windows ({shown}{more}): you choose the hour"]
 
 
 def _step(number: int, title: str, lines: Sequence[str]) -> str:
@@ -282,31 +302,35 @@ def _known(folder: Path | None) -> tuple[Certificate, ...]:
 
 def _written(fleet: Fleet, wish: Wish, folder: Path | None) -> list[Written]:
     """An inventory for each region that has something to rotate; one that is there already is not overwritten."""
-    from ..collect._awsinventory import write
+    from ..collect._awsinventory import labels, write
     from ..errors import InputError
 
-    found = [w for region in fleet.regions if (w := write(region, wish)) is not None]
+    asked = list(zip(fleet.regions, labels(fleet.regions), strict=True))
+    made = [(region, write(region, wish, label)) for region, label in asked]
+    found = [w for _, w in made if w is not None]
     if folder is None:
         return found
     (folder / "roots").mkdir(parents=True, exist_ok=True)
-    for one in found:
-        path = folder / f"reroot-{one.region}.toml"
+    for region, one in made:
+        if one is None:
+            continue
+        path = folder / f"reroot-{one.label}.toml"
         if path.exists():
             raise InputError(f"`{path}` is there already", hint="your clients may be in it: give another folder, or move it away")
         for name, content in one.roots.items():
             write_whole(folder / "roots" / name, content.decode("ascii"))
-        both = folder / "roots" / f"{one.region}.pem"
+        both = folder / "roots" / f"{one.label}.pem"
         write_whole(both, b"".join(one.roots.values()).decode("ascii"))
-        write_whole(folder / f"observe-{one.region}.txt", _watched(fleet, one.region, wish, both))
+        write_whole(folder / f"observe-{one.label}.txt", _watched(region, wish, both))
         write_whole(path, one.text)
     return found
 
 
-def _watched(fleet: Fleet, region: str, wish: Wish, roots: Path) -> str:
+def _watched(region: Region, wish: Wish, roots: Path) -> str:
     """A line for `reroot observe --from` for each instance of *region*, checked against both of its roots."""
     address = f" hostaddr={wish.address}" if wish.address else ""
     return "".join(
         f"host={i.host}{address} port={i.port} user=reroot dbname=postgres sslmode=verify-full sslrootcert={roots.absolute()}\n"
-        for i in fleet.instances
-        if i.region == region and i.host
+        for i in region.instances
+        if i.host
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import authorities
@@ -23,9 +23,13 @@ ENVIRONMENT = ("env", "environment", "stage", "tier")
 
 @dataclass(frozen=True)
 class Written:
-    """``text`` is the inventory, ``roots`` its two root files by name; ``left_out`` says which instances are not in it, and why."""
+    """``text`` is the inventory, ``roots`` its two root files by name; ``left_out`` says which instances are not in it, and why.
+
+    ``label`` tells it from the others: its region, with the account where several are looked at.
+    """
 
     region: str
+    label: str
     text: str
     roots: Mapping[str, bytes]
     left_out: tuple[tuple[str, str], ...] = ()
@@ -45,8 +49,32 @@ class Wish:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-def write(region: Region, wish: Wish) -> Written | None:
+def labels(regions: Sequence[Region]) -> list[str]:
+    """A word for each region of each account, no two alike: the account is in it only where it is needed."""
+    names = [r.name for r in regions]
+    found: list[str] = []
+    for region in regions:
+        word = region.name if names.count(region.name) == 1 else f"{region.name}-{_account(region)}"
+        while word in found:
+            word += "-again"
+        found.append(word)
+    return found
+
+
+def _account(region: Region) -> str:
+    """The account's number, of its role or else of its instances."""
+    role = region.login.role.split(":")
+    return (
+        (role[4] if len(role) > 5 else "")
+        or next((i.account for i in region.instances if i.account), "")
+        or region.login.profile
+        or "own"
+    )
+
+
+def write(region: Region, wish: Wish, label: str = "") -> Written | None:
     """The inventory of *region*; None when it has nothing to rotate or one of the two roots is not known."""
+    label = label or region.name
     old = wish.old or from_ca(region, wish.to)
     roots = {id: root_of(region, id, wish.known) for id in (old, wish.to)}
     if not old or any(root is None for root in roots.values()):
@@ -56,13 +84,13 @@ def write(region: Region, wish: Wish) -> Written | None:
     groups = waves(chosen, wish.canary)
     head = (
         f"# RDS and Aurora in {region.name}, from `{old}` to `{wish.to}`. Written from what AWS tells; add your clients below.\n"
-        f"[rotation]\nname = {_quoted(f'{wish.name}-{region.name}')}\n"
+        f"[rotation]\nname = {_quoted(f'{wish.name}-{label}')}\n"
         f'old_root = "roots/{region.name}-{old}.pem"\nnext_root = "roots/{region.name}-{wish.to}.pem"\n'
-        f"soak = {_quoted(wish.soak)}\nledger = {_quoted(f'{wish.name}-{region.name}.sqlite')}\n"
+        f"soak = {_quoted(wish.soak)}\nledger = {_quoted(f'{wish.name}-{label}.sqlite')}\n"
     )
     servers = "".join(_server(one, number, old, wish, region) for number, group in enumerate(groups) for one in group)
     files = {f"{region.name}-{id}.pem": _pem(root) for id, root in roots.items() if root is not None}
-    return Written(region.name, head + servers, files, left_out)
+    return Written(region.name, label, head + servers, files, left_out)
 
 
 def from_ca(region: Region, to: str) -> str:
