@@ -25,7 +25,7 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
     What was seen comes from the ledger: `reroot ingest --keep`, `reroot observe --keep` or `--serve`. A client that was not seen
     within the window is not fine, it is not known. Exit code 1: somebody is not declared, or not seen.
     """
-    from ..collect.identity import LOOKED, clients_of, cover, seen_in, windows_in
+    from ..collect.identity import clients_of, cover, seen_in, windows_in
     from ..collect.inventory import read
     from ..collect.machine import machine
     from ..ledger import open_ledger
@@ -33,7 +33,7 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
 
     inventory = read(inventory_path)
     with open_ledger(ledger_place(inventory, ledger), create=False) as book:
-        evidence = [one for kind in LOOKED for one in book.evidence(inventory.name, kind)]
+        evidence = tuple(book.sighted(inventory.name))
     found = cover(seen_in(evidence), clients_of(inventory, machine()), windows_in(evidence))
     emit(Document("coverage", data(found), lambda: text(found)), outputs, quiet=quiet)
     if not found.is_complete:

@@ -42,4 +42,4 @@ LEASE = Table(
     Column("fence", Integer, nullable=False),
     Column("until", String(40), nullable=False),
 )
-"""The one table whose rows change: who may act, and for how long. ``fence`` only ever grows."""
+"""Who may act, and for how long: beside the sums of the evidence the one table whose rows change. ``fence`` only ever grows."""

@@ -14,10 +14,11 @@ from ..model import Evidence, Strength
 from ._entries import START, Entry, broken_at, encode, hash_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 DEFAULT = "reroot.sqlite"
 BUSY_SECONDS = 10
+LARGE = 256 << 20
 LEASE = timedelta(minutes=2)
 """How long a lease lives without a sign of life. Each journal entry renews it."""
 
@@ -171,8 +172,12 @@ class Ledger:
             for e in evidence
         ]
         if rows:
+            from ._sums import fold, write
+
+            sums = fold(rows)
             with self._writing() as connection:
                 connection.execute(EVIDENCE.insert(), rows)
+                write(connection, sums)
 
     def evidence(self, rotation: str, kind: str | None = None) -> tuple[Evidence, ...]:
         """Everything kept for *rotation*, oldest first."""
@@ -196,6 +201,18 @@ class Ledger:
             )
             for r in rows
         )
+
+    def asked(self, question: Select[Any]) -> tuple[Mapping[str, Any], ...]:
+        """The answer to one of ``ledger.questions``, row by row."""
+        with self._reading() as connection:
+            return tuple(dict(row) for row in connection.execute(question).mappings())
+
+    def sighted(self, rotation: str) -> Iterator[Evidence]:
+        """Who was seen, and when it was looked: what the evidence of kinds ``session`` and ``window`` comes to, summed."""
+        from . import _questions as questions
+
+        for question in (questions.identities(rotation, limit=None), questions.windows(rotation)):
+            yield from map(questions.as_evidence, self.asked(question))
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
@@ -247,8 +264,13 @@ def _sqlite(url: str) -> Engine:
         # The write lock from the start: two operators who read first and write then would both see themselves as the last.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    file = Path(url.removeprefix("sqlite:///"))
     with engine.connect() as connection:
-        state = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+        # Of a ledger of gigabytes only the journal is checked each time: the evidence would take a minute.
+        is_large = file.exists() and file.stat().st_size > LARGE
+        tables = {name for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        check = "PRAGMA quick_check('journal')" if is_large and "journal" in tables else "PRAGMA quick_check"
+        state = connection.exec_driver_sql(check).scalar()
     if state != "ok":
         raise InputError(f"the ledger is damaged: {state}", where=url.removeprefix("sqlite:///"), hint=LOST)
     return engine
@@ -262,7 +284,7 @@ def _upgrade(engine: Engine, where: str) -> None:
 
     with engine.connect() as connection:
         tables = set(sa.inspect(connection).get_table_names())
-        newest = "0001"
+        newest = "0002"
         stamped = None
         if "alembic_version" in tables:
             stamped = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
