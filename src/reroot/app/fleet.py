@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..collect.inventory import DeclaredServer, Inventory
 from ..collect.machine import look as look_at
 from ..collect.trustfiles import add_root, remove_root
 from ..errors import ProviderError, RerootError, TrustStoreError
-from ..model import FileState
+from ..model import Evidence, FileState
 from ..pki.certificate import Certificate
 from ..pki.foreseen import leads_to
 from ..pki.names import go as is_named
@@ -59,9 +59,10 @@ def fleet_of(
     change_store: StoreChange = change_file,
     watch: Watch = nobody_watches,
     restarts: Mapping[str, datetime] | None = None,
+    rehearsed: Sequence[Evidence] = (),
     patience: float = PATIENCE,
 ) -> Fleet:
-    """The real one. *watch* says what became of a server's clients after its cut-over."""
+    """The real one. *watch* says what became of a server's clients after its cut-over; *rehearsed* are the rehearsals kept."""
     servers = {s.name: s for s in inventory.servers}
 
     changed_at: dict[str, datetime] = {}
@@ -72,7 +73,7 @@ def fleet_of(
     begun = clock()
 
     def look() -> Plan:
-        return survey.look(inventory, clock(), restarts=restarts).plan
+        return survey.look(inventory, clock(), restarts=restarts, rehearsed=rehearsed).plan
 
     def act(step: Step) -> tuple[str, ...]:
         if step.act in (Act.ADD_TRUST, Act.REMOVE_TRUST):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -17,10 +17,11 @@ from ..collect.machine import machine
 from ..collect.probe import Answer as Probe
 from ..collect.probe import Probed, Target, probe
 from ..errors import RerootError, TrustStoreError
-from ..model import Accepts, File, Files, FileState, Foreseen, Judgement, Outcome, Reason, Reread, Server, Verdict
+from ..model import Accepts, Evidence, File, Files, FileState, Foreseen, Judgement, Outcome, Reason, Reread, Server, Verdict
 from ..pki import Certificate
 from ..pki.foreseen import beneath, leads_to, likeness
 from ..plan import Plan, PlannedClient, PlannedServer, PlannedStore, as_read, waves
+from ..rehearsal import Act, outranks, shown
 from ..verdict import Answer, answer, judge
 
 Chain = tuple[Certificate, ...]
@@ -92,9 +93,15 @@ def _agreed(answers: list[Probed]) -> Served:
 
 
 def look(
-    inventory: Inventory, now: datetime, *, restarts: Mapping[str, datetime] | None = None, probing: Probing = probe
+    inventory: Inventory,
+    now: datetime,
+    *,
+    restarts: Mapping[str, datetime] | None = None,
+    probing: Probing = probe,
+    rehearsed: Sequence[Evidence] = (),
 ) -> Sight:
-    """The fleet as it is *now*. *restarts* says when clients were last seen to start, beside what the inventory says."""
+    """The fleet as it is *now*. *restarts* says when clients were last seen to start, beside what the inventory says; *rehearsed* are
+    the rehearsals that were kept: for the trust stores as they are, they outrank what the rules foresee."""
     unread: list[tuple[str, str]] = []
     notes: list[str] = []
     files = machine()
@@ -144,7 +151,7 @@ def look(
         (c.name, name): answer_of(inventory, c, name, files, chains[name], now) for c in inventory.clients for name in c.reaches
     }
     starts = {c.name: t for c in inventory.clients if (t := _last(c.started, (restarts or {}).get(c.name)))}
-    judged = judgements(inventory, now, files, chains, following, starts, likenesses=likenesses)
+    judged = judgements(inventory, now, files, chains, following, starts, likenesses=likenesses, rehearsed=rehearsed)
     add = truststores.Change(add=(inventory.next_root,))
     remove = truststores.Change(remove=frozenset({inventory.old_root.fingerprint}))
     trusting = judgements(inventory, now, _with(inventory, files, add), chains, following, starts, before=files, likenesses=likenesses)
@@ -223,18 +230,24 @@ def judgements(
     *,
     before: Files | None = None,
     likenesses: Mapping[str, Likenesses] = MappingProxyType({}),
+    rehearsed: Sequence[Evidence] = (),
 ) -> tuple[Judgement, ...]:
     """Every client with every server it reaches: now with *chains*, then with *then*. *before* holds today's files.
 
-    *likenesses* belong to the chains of *then*, by server.
+    *likenesses* belong to the chains of *then*, by server. *rehearsed* counts for *files* as they are.
     """
     found = []
+    places = {s.name: f"{s.host}:{s.port}" for s in inventory.servers}
     for client in inventory.clients:
+        since = _last(*(_written(inventory, path) for path in (*client.trust_stores, client.env_file) if path)) if rehearsed else None
         for name in client.reaches:
             if name not in then:
                 continue
             today = answer_of(inventory, client, name, before or files, chains[name], now)
             later = answer_of(inventory, client, name, files, then[name], now, likenesses.get(name, {}))
+            if rehearsed:
+                words = (rehearsed, client.name, places[name], now, since)
+                today, later = _outranked(today, Act.CURRENT, chains[name], *words), _outranked(later, Act.NEXT, then[name], *words)
             found.append(_judgement(inventory, client, name, today, later, starts.get(client.name)))
     return tuple(found)
 
@@ -253,6 +266,16 @@ def answer_of(
     return answer(inventory.given(client, server, files), known, chain, now, instead=instead)
 
 
+def _outranked(
+    foreseen: Answer, act: Act, chain: Chain | None, kept: Sequence[Evidence], client: str, place: str, now: datetime, since: datetime | None
+) -> Answer:
+    """What the rules foresee, or what a rehearsal of this very chain has shown in its place."""
+    if not chain:
+        return foreseen
+    seen = shown(kept, client, place, act, [c.der for c in chain], now, since)
+    return replace(foreseen, foreseen=outranks(foreseen.foreseen, seen))
+
+
 def _judgement(
     inventory: Inventory, client: DeclaredClient, name: str, today: Answer, later: Answer, started: datetime | None
 ) -> Judgement:
@@ -261,6 +284,9 @@ def _judgement(
     reasons = said.reasons or today.foreseen.reasons or (Reason("no-reason", "nothing more is known"),)
     found = Judgement(client.name, name, verdict, today.foreseen, later.foreseen, reasons)
     policy = later.policy
+    if policy is None and any(r.code == "rehearsed" for r in later.foreseen.reasons):
+        # When a driver that no rule knows reads its roots again is not known either: it must have been started since.
+        return as_read(found, Reread.AT_START, _last(*(_written(inventory, p) for p in client.trust_stores)), started)
     if policy is None or not policy.chain:
         return found
     return as_read(found, policy.reread, _changed_at(inventory, policy.roots.path, policy.reread), started)
@@ -270,6 +296,10 @@ def _changed_at(inventory: Inventory, path: str, reread: Reread) -> datetime | N
     """When the trust store a client reads was last changed; None where it reads none or always reads it afresh."""
     if not path or reread is Reread.EACH_CONNECTION:
         return None
+    return _written(inventory, path)
+
+
+def _written(inventory: Inventory, path: str) -> datetime | None:
     try:
         return datetime.fromtimestamp(os.stat(inventory.base / path).st_mtime, UTC)
     except OSError:

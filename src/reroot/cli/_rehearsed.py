@@ -122,6 +122,7 @@ def concluded(c: Conclusion) -> dict[str, object]:
         "host_name": c.name.value,
         "falls_back_to_plaintext": c.falls_back,
         "outcome": c.outcome.value,
+        "outcome_now": c.outcome_now.value,
         "shown_by": "the program's own words" if c.is_by_words else "the acts",
         "reasons": [{"code": r.code, "text": r.text} for r in c.reasons],
         "hint": c.hint,
@@ -134,14 +135,17 @@ def _fingerprints(scene: Scene) -> list[str]:
     return [Certificate(der).fingerprint for der in scene.chain]
 
 
-def to_evidence(rehearsed: Rehearsed, beside: Sequence[Reason], now: datetime) -> Evidence:
+def to_evidence(rehearsed: Rehearsed, beside: Sequence[Reason], now: datetime, client: str = "") -> Evidence:
+    """*client* is the name that the inventory has for the program; without one it is kept under its own."""
+    from .. import __version__
     from ..model import Evidence, Strength
 
     facts = {
         **data(rehearsed, beside),
         "presented": {r.scene.act.value: [der.hex() for der in r.scene.chain] for r in rehearsed.runs},
+        "reroot": __version__,
     }
-    return Evidence("rehearsal", rehearsed.command[0].rsplit("/", 1)[-1], "rehearse", now, Strength.REHEARSED, facts)
+    return Evidence("rehearsal", client or rehearsed.command[0].rsplit("/", 1)[-1], "rehearse", now, Strength.REHEARSED, facts)
 
 
 SAYS = {

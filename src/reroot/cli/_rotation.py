@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..collect.inventory import Inventory
     from ..ledger import Ledger
     from ..ledger.ledger import Lease
-    from ..model import Judgement
+    from ..model import Evidence, Judgement
     from ..plan import Obstacle, Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -102,6 +102,18 @@ def finish(ctx: click.Context, result: Result) -> None:
     codes = {State.ROLLED_BACK: 5, State.NEEDS_HUMAN: 6}
     if result.state in codes:
         ctx.exit(codes[result.state])
+
+
+def rehearsals(inventory: Inventory, given: str | None = None) -> tuple[Evidence, ...]:
+    """The rehearsals that were kept for this rotation; none where there is no ledger yet. One that cannot be read is an error: it
+    may hold a refusal that the rules did not foresee."""
+    from ..ledger import open_ledger
+
+    place = ledger_place(inventory, given)
+    if "://" not in place and not Path(place).exists():
+        return ()
+    with open_ledger(place, create=False) as book:
+        return book.evidence(inventory.name, "rehearsal")
 
 
 def restarts(ledger: Ledger, rotation: str) -> dict[str, Any]:

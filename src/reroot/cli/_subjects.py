@@ -37,11 +37,12 @@ def client(name: str, server: str | None, inventory_path: Path, now: datetime) -
     from ..collect.inventory import read
     from ..reports import Document
     from ..reports._answer import reason_values
+    from ._rotation import rehearsals
 
     inventory = read(inventory_path)
     if name not in {c.name for c in inventory.clients}:
         return None
-    sight = look(inventory, now)
+    sight = look(inventory, now, rehearsed=rehearsals(inventory))
     judged = [j for j in sight.plan.judgements if j.client == name and server in (None, j.server)]
     if not judged:
         raise InputError(f"`{name}` does not reach `{server}`", where=str(inventory_path))

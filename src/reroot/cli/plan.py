@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._output import Outputs, emit, output_options, write_whole
-from ._rotation import inventory_option, matrix, obstacle_lines
+from ._rotation import inventory_option, matrix, obstacle_lines, rehearsals
 
 if TYPE_CHECKING:
     from ..app.survey import Sight
@@ -41,7 +41,7 @@ def COMMAND(ctx: click.Context, inventory_path: Path, save: Path, outputs: Outpu
 
     now = datetime.now(UTC)
     inventory = read(inventory_path)
-    sight = look(inventory, now)
+    sight = look(inventory, now, rehearsed=rehearsals(inventory))
     gates = gates_of(sight, now)
     blocking = {(o.subject, o.reason.code) for phase, _, found in gates for o in found if o.waiver is None and counts(phase, o)}
     document = Document(

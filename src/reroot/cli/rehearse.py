@@ -58,6 +58,9 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option("--dsn", metavar="DSN", help="What that driver is given.")
 @click.option("--ledger", metavar="FILE|URL", help="Keep the evidence here, under --rotation.")
 @click.option("--rotation", default="", metavar="NAME", help="The rotation that the evidence belongs to.")
+@click.option(
+    "--client", default="", metavar="NAME", help="The client of the inventory that COMMAND is: then verdicts count the rehearsal."
+)
 @output_options
 @click.pass_context
 def COMMAND(
@@ -86,6 +89,7 @@ def COMMAND(
     dsn: str | None,
     ledger: str | None,
     rotation: str,
+    client: str,
     outputs: Outputs,
     quiet: bool,
 ) -> None:
@@ -115,6 +119,8 @@ def COMMAND(
         raise InputError("`--page` belongs to `--listen`")
     if bool(ledger) != bool(rotation):
         raise InputError("`--ledger` and `--rotation` belong together")
+    if client and (listen_at or not ledger):
+        raise InputError("`--client` names whose evidence is kept: it belongs to a command and `--ledger`")
     places = tuple(_place(s) for s in servers) if listen_at else tuple(_place(s) for s in servers) or _seen_in(command)
     pairs = {"next": (next_chain, next_key), "current": (current, current_key), "wrong-name": (wrong_name, wrong_name_key)}
     hosts = [p.host for p in places] or _names(next_chain) or ["localhost"]
@@ -134,7 +140,7 @@ def COMMAND(
         beside = [*by_the_hook(rehearsed), *gone_through(rehearsed), *(beside_the_rules(rehearsed, driver, dsn) if driver else ())]
         document = Document("rehearsal", data(rehearsed, beside), lambda: text(rehearsed, beside))
         found, interrupted = [rehearsed.conclusion], False
-        evidence = [to_evidence(rehearsed, beside, datetime.now(UTC))]
+        evidence = [to_evidence(rehearsed, beside, datetime.now(UTC), client)]
         contradicted = any(r.code == CONTRADICTED for r in beside)
         kept_out = bool(through) and not any(r.code == "through-let-in" for r in beside)
     if ledger:

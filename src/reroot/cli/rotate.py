@@ -16,6 +16,7 @@ from ._rotation import (
     ledger_option,
     ledger_place,
     obstacle_lines,
+    rehearsals,
     restarts,
     take_over_option,
     teller,
@@ -82,7 +83,7 @@ def COMMAND(
             raise InputError(f"`{name}` is not in the inventory", where=str(inventory_path))
     phase = rules.Phase(through)
     if not execute:
-        document, blocked = dry_run(inventory, plan, phase, plan_path, trial)
+        document, blocked = dry_run(inventory, plan, phase, plan_path, trial, ledger)
         emit(document, outputs, quiet=quiet)
         if blocked:
             ctx.exit(1)
@@ -118,13 +119,19 @@ def act(
         recover()
         now = datetime.now(UTC)
         ledger.keep(plan.rotation, tuple(Evidence("restart", c, holder_name(), now, Strength.DECLARED) for c in restarted))
-        fleet = heeding(fleet_of(inventory, watch=watch_of(watch, inventory), restarts=restarts(ledger, plan.rotation)), watch)
+        kept = ledger.evidence(plan.rotation, "rehearsal")
+        fleet = fleet_of(
+            inventory, watch=watch_of(watch, inventory), restarts=restarts(ledger, plan.rotation), rehearsed=kept
+        )
+        fleet = heeding(fleet, watch)
         if trial is not None:
             return try_out(plan.rotation, trial, fleet, ledger, lease, tell=teller(quiet))
         return perform(plan, fleet, ledger, lease, through=through, tell=teller(quiet))
 
 
-def dry_run(inventory: Inventory, plan: Plan, through: Phase, path: Path, trial: str | None) -> tuple[Document, bool]:
+def dry_run(
+    inventory: Inventory, plan: Plan, through: Phase, path: Path, trial: str | None, ledger: str | None = None
+) -> tuple[Document, bool]:
     """What would be done, with the gates as they stand; and whether one of them would stop it."""
     from .. import rotation
     from ..app.survey import look, provider_of, site_of
@@ -132,7 +139,7 @@ def dry_run(inventory: Inventory, plan: Plan, through: Phase, path: Path, trial:
     from ..reports import Document
 
     now = datetime.now(UTC)
-    fresh = look(inventory, now).plan
+    fresh = look(inventory, now, rehearsed=rehearsals(inventory, ledger)).plan
     already = frozenset(s.name for s in fresh.servers if s.is_cut_over)
     steps = rotation.trial(trial) if trial else rotation.rotate(plan, already=already)
     shown: list[tuple[str, bool, list[str]]] = []

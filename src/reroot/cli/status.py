@@ -14,6 +14,7 @@ from ._rotation import inventory_option, ledger_option, ledger_place, obstacle_l
 if TYPE_CHECKING:
     from ..collect.inventory import Inventory
     from ..ledger import Entry
+    from ..model import Evidence
     from ..plan import Obstacle, Phase, Plan
 
 LAST = 10
@@ -43,13 +44,15 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
     inventory = read(inventory_path)
     entries: tuple[Entry, ...] = ()
     started: dict[str, datetime] = {}
+    rehearsed: tuple[Evidence, ...] = ()
     lost = ""
     try:
         with open_ledger(ledger_place(inventory, ledger), create=False) as book:
             entries, started = book.entries(inventory.name), restarts(book, inventory.name)
+            rehearsed = book.evidence(inventory.name, "rehearsal")
     except InputError as error:
         lost = error.message
-    sight = look(inventory, now, restarts=started)
+    sight = look(inventory, now, restarts=started, rehearsed=rehearsed)
     phase, gate, wave = where(inventory, sight.plan, now, entries)
     found: tuple[Obstacle, ...] = ()
     if gate is not None:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from ._acts import ABOUT_CERTIFICATES, ALERTS, PROMPT, Act, Ending, Proof, Reaction
 from ._conclusion import OWN_WORDS, SOURCE, Conclusion, HostName, Trust, conclude, contradiction
+from ._evidence import Shown, outranks, shown
 from ._meaning import Family, Meaning, meaning
 from ._words import by_own_words
 
 __all__ = [
     "ABOUT_CERTIFICATES", "ALERTS", "OWN_WORDS", "PROMPT", "SOURCE", "Act", "Conclusion", "Ending", "Family", "HostName", "Meaning",
-    "Proof", "Reaction", "Trust", "by_own_words", "conclude", "contradiction", "meaning",
+    "Proof", "Reaction", "Shown", "Trust", "by_own_words", "conclude", "contradiction", "meaning", "outranks", "shown",
 ]  # fmt: skip

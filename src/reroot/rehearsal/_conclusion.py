@@ -29,13 +29,15 @@ class HostName(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the acts have shown of one client. ``falls_back`` says that it came again without TLS after a handshake had failed."""
+    """What the acts have shown of one client. ``falls_back`` says that it came again without TLS after a handshake had failed;
+    ``now`` is what the act of today's chain has shown."""
 
     trust: Trust
     name: HostName = HostName.CANNOT_TELL
     falls_back: bool = False
     reasons: tuple[Reason, ...] = ()
     hint: str = ""
+    now: Trust = Trust.CANNOT_TELL
 
     @property
     def is_by_words(self) -> bool:
@@ -45,13 +47,21 @@ class Conclusion:
     @property
     def outcome(self) -> Outcome:
         """What the client will get from a server that presents the next chain for this host."""
-        if self.trust is Trust.REJECTS:
+        return self._gets(self.trust)
+
+    @property
+    def outcome_now(self) -> Outcome:
+        """What it gets from one that presents the chain of today."""
+        return self._gets(self.now)
+
+    def _gets(self, trust: Trust) -> Outcome:
+        if trust is Trust.REJECTS:
             return Outcome.PLAINTEXT if self.falls_back else Outcome.REFUSED
         return {
             Trust.TRUSTS: Outcome.VERIFIED,
             Trust.VERIFIES_NOTHING: Outcome.UNVERIFIED,
             Trust.NEVER_ASKS: Outcome.PLAINTEXT,
-        }.get(self.trust, Outcome.UNKNOWN)
+        }.get(trust, Outcome.UNKNOWN)
 
 
 SOURCE = "rehearsal"
@@ -90,13 +100,13 @@ def conclude(family: Family, reactions: Sequence[Reaction], printed: Mapping[Act
         notes.append(
             Reason("falls-back", "came again without TLS after the handshake had failed, and would have sent its login", SOURCE)
         )
-    return Conclusion(trust, name, falls_back, (*notes, *told), hint)
+    return Conclusion(trust, name, falls_back, (*notes, *told), hint, _now(family, by_act, trust))
 
 
 def _untouched(met: Sequence[Reaction], told: tuple[Reason, ...]) -> Conclusion:
     if met:
         why = Reason("never-asks", "logged in without asking for TLS", SOURCE)
-        return Conclusion(Trust.NEVER_ASKS, reasons=(why, *told))
+        return Conclusion(Trust.NEVER_ASKS, reasons=(why, *told), now=Trust.NEVER_ASKS)
     why = Reason("never-came", "no connection came to the stage", SOURCE)
     return Conclusion(
         Trust.CANNOT_TELL, reasons=(why, *told), hint="does it connect to another name or port? name it with `--server`"
@@ -154,6 +164,12 @@ def _trust(family: Family, acts: Mapping[Act, Reaction]) -> tuple[Trust, Reason,
     if found:
         return found[0]
     return Trust.CANNOT_TELL, Reason("no-act", "no act stood for the next chain", SOURCE), "name one with `--next` or `--root`"
+
+
+def _now(family: Family, acts: Mapping[Act, Reaction], trust: Trust) -> Trust:
+    if trust is Trust.VERIFIES_NOTHING or Act.CURRENT not in acts:
+        return trust if trust is Trust.VERIFIES_NOTHING else Trust.CANNOT_TELL
+    return _judged(family, acts[Act.CURRENT], acts.get(Act.CONTROL))[0]
 
 
 def _judged(family: Family, reaction: Reaction, control: Reaction | None) -> tuple[Trust, Reason, str]:

@@ -1,0 +1,83 @@
+"""A rehearsal that was kept outranks what the rules foresee, in the plan that `reroot plan` makes of a real fleet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.fleets import HOST, lab
+
+pytestmark = [pytest.mark.real, pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    with lab(tmp_path_factory.mktemp("rehearsed"), ["east"]) as running:
+        yield running
+
+
+def rehearse(fleet, client, roots, *more, key=True, check=0):
+    port = fleet.servers[0].port
+    dsn = f"host={HOST} port={port} user=app dbname=postgres sslmode=verify-full sslrootcert={fleet.folder / roots}"
+    keyed = ("--next-key", "east.key") if key else ()
+    kept = ("--ledger", "reroot.sqlite", "--rotation", "lab", "--client", client)
+    return fleet.run("rehearse", "--next", "east.crt", *keyed, *kept, *more, "--", "psql", dsn, check=check)
+
+
+def judged(fleet, client):
+    plan = json.loads(fleet.run("plan", "--json", check=None).stdout)["plan"]
+    return next(j for j in plan["judgements"] if j["client"] == client)
+
+
+def codes(judgement):
+    return [r["code"] for r in judgement["reasons"]]
+
+
+def test_a_refusal_that_the_rules_did_not_foresee_closes_the_gate_and_is_reported_loudly(fleet):
+    """The inventory lies: it says that the trust store has the next root in it, and the program reads another one."""
+    (fleet.folder / "said.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    fleet.write(clients=fleet.client("liar", store="said.pem"))
+    assert judged(fleet, "liar")["verdict"] == "ready"
+    rehearse(fleet, "liar", "old.pem", check=1)
+    found = judged(fleet, "liar")
+    assert (found["verdict"], found["then"]["outcome"]) == ("breaks", "refused")
+    assert codes(found)[:2] == ["rules-contradicted", "rehearsed"]
+    assert "report this" in fleet.run("plan", check=1).stdout
+
+
+def test_it_counts_until_the_trust_store_changes(fleet):
+    fleet.write(clients=fleet.client("old-timer"))
+    assert judged(fleet, "old-timer")["verdict"] == "breaks"
+    rehearse(fleet, "old-timer", "old.pem", check=1)
+    (fleet.folder / "old-timer.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    assert judged(fleet, "old-timer")["verdict"] == "ready"
+
+
+def test_a_rehearsal_turns_unknown_into_an_answer(fleet):
+    """A driver that no rule knows: with today's chain and the next, and both keys."""
+    (fleet.folder / "both.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    fleet.write(clients=fleet.client("stranger", store="both.pem").replace('"libpq"\nversion', '"nobody-knows"\nversion'))
+    assert judged(fleet, "stranger")["verdict"] == "unknown"
+    server = fleet.servers[0].folder
+    today = ("--current", str(server / "server.crt"), "--current-key", str(server / "server.key"))
+    rehearse(fleet, "stranger", "both.pem", *today)
+    found = judged(fleet, "stranger")
+    assert (found["now"]["outcome"], found["verdict"]) == ("verified", "unknown")
+    assert "restart-not-seen" in codes(found)
+    clients = fleet.client("stranger", store="both.pem").replace('"libpq"\nversion', '"nobody-knows"\nversion')
+    fleet.write(clients=clients + "started = 2099-01-01T00:00:00Z\n")
+    assert judged(fleet, "stranger")["verdict"] == "ready"
+
+
+def test_without_the_key_it_cannot_say_yes(fleet):
+    (fleet.folder / "both2.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    fleet.write(clients=fleet.client("keyless", store="both2.pem").replace('"libpq"\nversion', '"nobody-knows"\nversion'))
+    rehearse(fleet, "keyless", "both2.pem", key=False)
+    assert judged(fleet, "keyless")["then"]["outcome"] == "unknown"
+
+
+def test_whose_it_is_must_be_said_where_it_is_kept(fleet):
+    done = fleet.run("rehearse", "--next", "east.crt", "--client", "x", "--", "psql", "host=h", check=2)
+    assert "`--client`" in done.stderr
