@@ -83,3 +83,25 @@ def test_a_store_without_the_next_root_makes_its_readers_break(tmp_path: Path) -
         (f.path, f.line): f.verdict for f in scan([str(root)], processes=1, next_roots=wanted).findings if f.kind == "setting"
     }
     assert verdicts == {("pg_service.conf", 3): "breaks", ("b/pg_service.conf", 3): "loses-tls"}
+
+
+def test_a_connection_string_of_the_environment_overrules_the_code_that_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "db.js").write_text(
+        "const { Pool } = require('pg')\n"
+        "new Pool({ connectionString: process.env.DATABASE_URL, ssl: { rejectUnauthorized: false } })\n"
+    )
+    (tmp_path / "prod.env").write_text("DATABASE_URL=postgres://u@h/d?sslmode=require\n")
+    by_path = {f.path: f for f in scan([str(tmp_path)], processes=1).findings}
+    assert (by_path["prod.env"].driver, by_path["prod.env"].rule) == ("node-postgres", "RR102")
+    assert (by_path["db.js"].rule, by_path["db.js"].joined) == ("RR130", [("prod.env", 1, "sslmode=require")])
+
+
+def test_projects_side_by_side_do_not_lend_each_other_their_drivers(tmp_path: Path) -> None:
+    for name, manifest, code in (
+        ("ruby", ("Gemfile", "gem 'pg'\n"), ("db.rb", "PG.connect(ENV['DATABASE_URL'])\n")),
+        ("rust", ("Cargo.toml", '[dependencies]\nsqlx = "0.8.3"\n'), (".env", "DATABASE_URL=postgres://h/d?sslmode=verify-full\n")),
+    ):
+        (tmp_path / name).mkdir()
+        for file, body in (manifest, code):
+            (tmp_path / name / file).write_text(body)
+    assert {f.path: f.driver for f in scan([str(tmp_path)], processes=1).findings}["rust/.env"] == "sqlx"

@@ -50,6 +50,8 @@ class Finding:
     in_dsn: tuple[str, ...] = ()
     """Which of the settings stand in the connection string itself."""
     refers: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    """Variables that hold the connection string, while the TLS options stand here."""
     spots: dict[str, Spot] = field(default_factory=dict)
     joined: list[tuple[str, int, str]] = field(default_factory=list)
     policy: dict[str, object] | None = None

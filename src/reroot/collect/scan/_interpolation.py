@@ -46,7 +46,7 @@ class Interpolation:
 PLAIN = Interpolation()
 
 
-_RAILS_PATH = re.compile(r"""<%=\s*(?:Rails\.root|Pathname\.pwd)\.join\(((?:\s*["'][\w./\-]+["']\s*,?)+)\)(?:\.to_s)?\s*-?%>""")
+_RAILS_PATH = re.compile(r"""<%=\s*(?:Rails\.root|Pathname\.pwd)\.join\(((?:\s*["'][\w./\-]+["']\s*,)*\s*["'][\w./\-]+["']\s*)\)(?:\.to_s)?\s*-?%>""")
 
 
 def path_of(text: str) -> str | None:

@@ -13,12 +13,18 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from itertools import takewhile
+from typing import TypeVar
 
 from . import _environment, _stores
 from ._finding import Copied, Definition, Finding, Harvest, Store
 from ._names import squeezed
 
 MAX_JOINED = 5
+STRING_WINS = frozenset({"node-postgres"})
+"""Where TLS options of a connection string put those of the code out of force (pg-connection-string)."""
+Known = tuple[str, str, str]
+"""From a manifest: a driver, its version as written, what wraps it."""
+Thing = TypeVar("Thing")
 _CERTIFICATES = re.compile(r"\.(pem|crt|cer|ca-bundle)$")
 LANGUAGE_OF = {
     ".py": {"psycopg2", "psycopg", "asyncpg", "pg8000"},
@@ -36,10 +42,10 @@ LANGUAGE_OF = {
 def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = frozenset()) -> list[Finding]:
     """All findings of a scan, each with what the other files add to it. *wanted* are the fingerprints of the next roots."""
     findings = [f for h in harvests.values() for f in h.findings]
-    definitions: dict[str, list[Definition]] = defaultdict(list)
+    definitions: dict[str, dict[str, list[Definition]]] = defaultdict(lambda: defaultdict(list))
     for harvest in harvests.values():
         for definition in harvest.definitions:
-            definitions[squeezed(definition.name.rpartition(".")[2])].append(definition)
+            definitions[squeezed(definition.name.rpartition(".")[2])][_top(definition.path)].append(definition)
     copies = [c for h in harvests.values() for c in h.copies]
     stores = {
         s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem" or _CERTIFICATES.search(s.path)
@@ -50,6 +56,7 @@ def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = 
         if finding.refers:
             _values(finding, definitions, own)
     _driver_of_variables(findings, own)
+    _strings(findings, own)
     referred = _resolve(findings, stores, copies, wanted)
     findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today, wanted)
     return _once(findings)
@@ -59,17 +66,19 @@ def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = 
 
 
 def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) -> None:
-    by_folder: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    by_folder: dict[str, list[Known]] = defaultdict(list)
     for path, harvest in harvests.items():
         if harvest.drivers:
             by_folder[posixpath.dirname(path)].extend(harvest.drivers)
+    every = [d for known in by_folder.values() for d in known]
+    every = every if len({d[0] for d in every}) == 1 else []
     for finding in findings:
         if finding.driver is not None and not (finding.driver == "libpq" and finding.wrapper == "django"):
-            _version(finding, by_folder)
+            _version(finding, _nearest(finding.path, by_folder, every))
             continue
         if finding.kind == "infrastructure":
             continue
-        known = _nearest(finding.path, by_folder)
+        known = _nearest(finding.path, by_folder, every)
         ends = posixpath.splitext(finding.path)[1]
         if ends in LANGUAGE_OF:
             known = [k for k in known if k[0] in LANGUAGE_OF[ends]]
@@ -88,7 +97,7 @@ def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) 
             finding.driver = "libpq"
 
 
-def _nearest(path: str, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
+def _nearest(path: str, by_folder: Mapping[str, list[Known]], every: list[Known]) -> list[Known]:
     folder = posixpath.dirname(path)
     while True:
         if folder in by_folder:
@@ -96,30 +105,50 @@ def _nearest(path: str, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> 
         if not folder:
             break
         folder = posixpath.dirname(folder)
-    every = [d for drivers in by_folder.values() for d in drivers]
-    return every if len({d[0] for d in every}) == 1 else []
+    return every
 
 
-def _version(finding: Finding, by_folder: Mapping[str, list[tuple[str, str, str]]]) -> None:
-    for driver, version, wrapper in _nearest(finding.path, by_folder):
+def _version(finding: Finding, known: Iterable[Known]) -> None:
+    for driver, version, wrapper in known:
         if driver == finding.driver and version and wrapper in ("", "pg-promise"):
             finding.version = version
 
 
 def _driver_of_variables(findings: list[Finding], own: Container[str]) -> None:
     """A variable is read by the driver of the code that refers to it: the nearest code, and never another project's."""
-    readers: dict[str, list[Finding]] = defaultdict(list)
+    readers: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
-        if finding.driver and finding.refers:
-            for name in finding.refers:
-                readers[squeezed(name)].append(finding)
+        if finding.driver:
+            for name in (*finding.refers, *finding.reads):
+                readers[squeezed(name)][_top(finding.path)].append(finding)
     for finding in findings:
         if finding.driver is None and finding.name:
-            found = [f for f in readers.get(squeezed(finding.name), ()) if not _apart(f.path, finding.path, own)]
+            found = _near(readers.get(squeezed(finding.name), {}), finding.path, own)
             most = max((_shared(f.path, finding.path) for f in found), default=0)
             nearest = [f for f in found if _shared(f.path, finding.path) == most]
             if len({f.driver for f in nearest}) == 1:
                 finding.driver, finding.wrapper = nearest[0].driver, nearest[0].wrapper
+
+
+MAX_NEAR = 200
+
+
+def _near(by_top: Mapping[str, list[Thing]], path: str, own: Container[str]) -> list[Thing]:
+    """What stands in the same top folder, else in the ones that belong to no other project."""
+    here = _top(path)
+    if here in by_top:
+        return by_top[here][:MAX_NEAR]
+    found: list[Thing] = []
+    for top, things in by_top.items():
+        if not (here in own and top in own):
+            found += things
+        if len(found) > MAX_NEAR:
+            break
+    return found
+
+
+def _top(path: str) -> str:
+    return path.split("/")[0] if "/" in path else ""
 
 
 def _shared(one: str, other: str) -> int:
@@ -127,28 +156,38 @@ def _shared(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)))
 
 
-def _apart(one: str, other: str, own: Container[str]) -> bool:
-    """Do two paths belong to different projects? *own* are the top folders that have a manifest of dependencies."""
-    first, second = one.split("/")[0], other.split("/")[0]
-    return first != second and first in own and second in own
-
-
 # ── variables ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _values(finding: Finding, definitions: Mapping[str, list[Definition]], own: Container[str]) -> None:
-    top = finding.path.split("/")[0] if "/" in finding.path else ""
+def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Definition]]], own: Container[str]) -> None:
     for name in finding.refers:
         written = name.rpartition(".")[2].split("[")[0]
         if written.islower() and "_" not in written and "." not in name:
             continue  # a local name, not a variable of the environment
-        last = squeezed(written)
-        found = [d for d in definitions.get(last, ()) if (d.path, d.line) != (finding.path, finding.line) and d.value]
-        near = [d for d in found if d.path.split("/")[0] == top] or [d for d in found if not _apart(d.path, finding.path, own)]
-        for definition in near[:MAX_JOINED]:
+        for definition in _near(definitions.get(squeezed(written), {}), finding.path, own):
+            if (definition.path, definition.line) == (finding.path, finding.line) or not definition.value:
+                continue
             entry = (definition.path, definition.line, definition.value)
-            if entry not in finding.joined and len(finding.joined) < MAX_JOINED:
+            if entry not in finding.joined:
                 finding.joined.append(entry)
+            if len(finding.joined) >= MAX_JOINED:
+                return
+
+
+def _strings(findings: Iterable[Finding], own: Container[str]) -> None:
+    """Code that connects by a variable's connection string: what the strings say about TLS, which counts before the code's own."""
+    written: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
+    for finding in findings:
+        if finding.form and finding.name:
+            written[squeezed(finding.name.rpartition(".")[2])][_top(finding.path)].append(finding)
+    for finding in findings:
+        for name in finding.reads:
+            for other in _near(written.get(squeezed(name), {}), finding.path, own)[:MAX_JOINED]:
+                told = " ".join(f"{key}={value}" for key, value in other.settings.items()) or "nothing about TLS"
+                if other is not finding and len(finding.joined) < MAX_JOINED:
+                    finding.joined.append((other.path, other.line, told))
+                    if other.settings and finding.driver in STRING_WINS:
+                        finding.decidable, finding.refers = False, finding.reads
 
 
 # ── trust stores ─────────────────────────────────────────────────────────────────────────────────
@@ -222,11 +261,14 @@ def _store_findings(
 ) -> list[Finding]:
     taken = {(f.path, f.line) for f in findings}
     found = []
+    by_path: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_path[finding.path].append(finding)
     for store in stores:
         readers = referred.get(store.path, [])
         if store.vendored and not store.known:
             continue
-        if not _stores.is_ours(store) and not readers and not _beside(store, findings):
+        if not _stores.is_ours(store) and not readers and not _beside(store, by_path.get(store.path, ())):
             continue
         line = max(store.line, 1)
         finding = Finding(
@@ -256,7 +298,7 @@ def _beside(store: Store, findings: Iterable[Finding]) -> bool:
     """A certificate pasted in the lines of a PostgreSQL setting."""
     if store.line <= 1 or store.form != "pem":
         return False
-    return any(f.path == store.path and f.kind == "setting" and f.line - 3 <= store.line <= f.line_end + 3 for f in findings)
+    return any(f.kind == "setting" and f.line - 3 <= store.line <= f.line_end + 3 for f in findings)
 
 
 def _store_rule(store: Store, readers: list[Finding], expired: list[str]) -> str:

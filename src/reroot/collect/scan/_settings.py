@@ -101,6 +101,8 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     deciders = [e for e in entries if e is not roots or not mode]  # where the roots stand does not change what is checked
     finding.decidable = page.sure and own and all(e.plain for e in deciders)
     finding.refers = tuple(dict.fromkeys(r for e in entries for r in e.refers))
+    url = group.first("url")
+    finding.reads = url.refers if url is not None and not url.plain else ()
     finding.spots = {_names.role(e.name): Spot(e.start, e.end, page.text.place(e.start)[0]) for e in entries if e.exact}
     return finding
 
