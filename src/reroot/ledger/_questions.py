@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from ..model import Evidence, Strength
 from ._sums import HOURS, IDENTITIES, REFUSALS, WINDOWS
@@ -30,9 +30,8 @@ def identities(rotation: str, server: str = "", encryption: str = "", since: str
 def hours(rotation: str, server: str = "", since: str = "") -> Select[Any]:
     """How many sessions by encryption, and refusals by bearing, in each hour; of all servers or of one. By source: they overlap."""
     t = HOURS.c
-    found = select(t.hour, t.what, t.source, func.sum(t.number).label("number")).where(t.rotation == rotation)
-    found = found.where(t.server == server) if server else found
-    return found.where(t.hour >= since).group_by(t.hour, t.what, t.source).order_by(t.hour, t.what, t.source)
+    found = select(t.hour, t.what, t.source, t.number).where(t.rotation == rotation, t.server == server, t.hour >= since)
+    return found.order_by(t.hour, t.what, t.source)
 
 
 def refusals(rotation: str, server: str = "", since: str = "", limit: int = MOST) -> Select[Any]:

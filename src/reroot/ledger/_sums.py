@@ -53,10 +53,9 @@ HOURS = Table(
     Column("number", BigInteger, nullable=False),
     Column("first", String(40), nullable=False),
     Column("last", String(40), nullable=False),
-    Index("ix_sum_hour_hour", "rotation", "hour"),
     Index("ix_sum_hour_server", "rotation", "server", "hour"),
 )
-"""How many by the hour: ``what`` is an encryption, or what a refusal has to do with the certificate."""
+"""How many by the hour: ``what`` is an encryption, or what a refusal has to do with the certificate; server ``""`` is all of them."""
 
 REFUSALS = Table(
     "sum_refusal",
@@ -112,7 +111,10 @@ def fold(rows: Iterable[Mapping[str, Any]]) -> Sums:
         told["what"] = told.get("encryption" if row["kind"] == "session" else "bearing", "")
         told["number"] = int(told.get({"session": "sessions", "refusal": "times", "window": "looks"}[row["kind"]]) or 0)
         for table in FROM[row["kind"]]:
-            _add(sums[table.name], table, told)
+            if table is HOURS:
+                _add(sums[HOURS.name], HOURS, {**told, "server": ""})
+            if table is not HOURS or told["server"]:
+                _add(sums[table.name], table, told)
     return sums
 
 
