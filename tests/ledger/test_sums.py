@@ -90,22 +90,22 @@ def test_the_sums_are_those_of_the_evidence_whatever_the_batches(ledger):
     assert [t["last"] for t in told] == sorted((t["last"] for t in told), reverse=True)
 
 
-@pytest.mark.parametrize("server", ["db1", ""], ids=["one", "all"])
-def test_hours_refusals_and_windows_are_answered_by_server_and_since(ledger, server):
+@pytest.mark.parametrize("of", ["db1", ""], ids=["one", "all"])
+def test_hours_refusals_and_windows_are_answered_by_server_and_since(ledger, of):
     every = pieces(3)
     ledger.keep("r", tuple(every))
-    mine = [e for e in every if server in ("", e.facts.get("server"))]
+    mine = [e for e in every if of in ("", e.facts.get("server"))]
     since = "2026-11-23T14"
     truth: Counter[tuple[object, ...]] = Counter()
     for e in mine:
         if e.kind in ("session", "refusal") and str(e.facts["hour"]) >= since:
             what, number = ("encryption", "sessions") if e.kind == "session" else ("bearing", "times")
             truth[e.facts["hour"], e.facts[what], e.source] += int(str(e.facts[number]))
-    told = ledger.asked(questions.hours("r", server, since))
+    told = ledger.asked(questions.hours("r", of, since))
     assert {(t["hour"], t["what"], t["source"]): int(t["number"]) for t in told} == dict(truth)
-    refused = ledger.asked(questions.refusals("r", server))
+    refused = ledger.asked(questions.refusals("r", of))
     assert sum(t["number"] for t in refused) == sum(int(str(e.facts["times"])) for e in mine if e.kind == "refusal")
-    windows = [t for t in ledger.asked(questions.windows("r")) if server in ("", t["server"])]
+    windows = [t for t in ledger.asked(questions.windows("r")) if of in ("", t["server"])]
     looked = [e for e in mine if e.kind in ("window", "session")]
     assert min(t["first"] for t in windows) == min(str(e.facts.get("first") or e.facts["first_seen"]) for e in looked)
     assert max(t["last"] for t in windows) == max(str(e.facts.get("last") or e.facts["last_seen"]) for e in looked)
