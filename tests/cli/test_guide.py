@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from reroot.cli import reroot
 from reroot.collect.inventory import read
 from reroot.errors import InputError
+from reroot.lab import ca
 from reroot.lab.aurora._catalogue import NEXT, OLD
 from reroot.lab.aurora.fleet import Member, clusters, furnish, like
 from reroot.lab.aurora.world import Version
@@ -313,3 +314,36 @@ def test_its_json_holds_everything_that_a_rotation_has_to_know(fleet):
         False,
     )
     assert all(i["window"] and i["leaf_ends"] and i["force_ssl"] == "0" for i in said["instances"])
+
+
+# ── what is really shown ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_handshake_stands_beside_the_apis_word_and_liars_of_both_kinds_are_named(fleet):
+    fleet.lab.world.show(fleet.lab.instance("orders-1"), NEXT, restart=False)
+    fleet.lab.instance("orders-2").ca = NEXT
+    said = json.loads(guide(fleet, "--json", "-q", "--probe", "--address", "127.0.0.1").stdout)
+    told = {f["subject"]: f["text"] for f in said["findings"] if f["code"] == "served-apart"}
+    assert told == {
+        "us-east-1: orders-1": f"the API says `{OLD}`, a handshake shows `{NEXT}`",
+        "us-east-1: orders-2": f"the API says `{NEXT}`, a handshake shows `{OLD}`",
+    }
+    assert {i["id"]: i["shows"]["ca"] for i in said["instances"]} == {
+        "orders-1": NEXT,
+        "orders-2": OLD,
+        "staging-1": OLD,
+        "older": OLD,
+    }
+
+
+def test_who_cannot_be_shaken_hands_with_is_named_and_the_answer_is_incomplete(fleet):
+    fleet.lab.instance("older").stage.port = 1
+    said = guide(fleet, "--probe", "--address", "127.0.0.1", code=4).stdout
+    assert "us-east-1: older: " in said.partition("not read:")[2]
+    assert "served-apart" not in said
+
+
+def test_a_chain_to_no_root_of_the_region_is_told_with_its_name(fleet):
+    leaf = ca.leaf(ca.root("Somebody Else"), "older.lab.us-east-1.rds.lab.test")
+    fleet.lab.instance("older").stage.present((leaf.cert_pem, leaf.key_pem))
+    assert "a chain to `Somebody Else`, which no CA of us-east-1 is" in guide(fleet, "--probe", "--address", "127.0.0.1").stdout

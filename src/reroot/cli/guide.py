@@ -17,10 +17,13 @@ from ._output import Outputs, emit, output_options, write_whole
 if TYPE_CHECKING:
     from ..collect._awsdrift import Finding
     from ..collect._awsinventory import Wish, Written
+    from ..collect._awsserved import Shown
     from ..collect.aws import Fleet, Region
     from ..pki.certificate import Certificate
 
 TO = "rds-ca-rsa2048-g1"
+Seen = Mapping["tuple[str, str, str]", "Shown"]
+"""What a handshake with each instance showed, by account, region and id; empty when nobody asked for it."""
 
 
 @click.group(name="guide")
@@ -51,6 +54,9 @@ def COMMAND() -> None:
     type=click.Path(path_type=Path),
     help="A folder of roots (PEM) that reroot does not carry: GovCloud's, China's, a stand-in's.",
 )
+@click.option(
+    "--probe", "probing", is_flag=True, help="Shake hands with each instance too: what it shows, beside what the API says."
+)
 @click.option("--address", default="", metavar="ADDRESS", help="Dial this in place of every host's name; for a stand-in.")
 @output_options
 @click.pass_context
@@ -66,6 +72,7 @@ def aurora(
     folder: Path | None,
     scanned: Path | None,
     roots: Path | None,
+    probing: bool,
     address: str,
     outputs: Outputs,
     quiet: bool,
@@ -80,6 +87,7 @@ def aurora(
     from ..collect import aws
     from ..collect._awsdrift import findings
     from ..collect._awsinventory import Wish
+    from ..collect._awsserved import differences, shown
     from ..reports import Document
 
     wanted = regions_of(regions, all_regions)
@@ -87,23 +95,32 @@ def aurora(
         click.echo(f"reading {', '.join(wanted)}", err=True)
     fleet = aws.discover(logins(profiles, roles), wanted, tags=_pairs(tags))
     now = datetime.now(UTC)
-    found = findings(fleet, to, now, scanned=_scanned(scanned))
     wish = Wish(to, canary=canary, address=address, known=_known(roots))
+    seen = shown(fleet, wish.known, address) if probing else {}
+    found = (*differences(fleet, seen), *findings(fleet, to, now, scanned=_scanned(scanned)))
     written = _written(fleet, wish, folder)
-    document = Document("aws-fleet", data(fleet, found, to), lambda: text(fleet, found, written, wish, folder))
+    document = Document("aws-fleet", data(fleet, found, to, seen), lambda: text(fleet, found, written, wish, folder, seen))
     emit(document, outputs, quiet=quiet)
-    if fleet.unread:
+    if _unread(fleet, seen):
         ctx.exit(4)
     if any(f.blocks for f in found):
         ctx.exit(1)
 
 
-def data(fleet: Fleet, found: Sequence[Finding], to: str) -> Mapping[str, object]:
+def _unread(fleet: Fleet, seen: Seen) -> tuple[tuple[str, str], ...]:
+    from ..collect._awsserved import unseen
+
+    return (*fleet.unread, *unseen(fleet, seen))
+
+
+def data(fleet: Fleet, found: Sequence[Finding], to: str, seen: Seen) -> Mapping[str, object]:
     import msgspec
+
+    from ..collect._awsserved import key
 
     return {
         "to": to,
-        "complete": not fleet.unread,
+        "complete": not _unread(fleet, seen),
         "regions": [
             {
                 "name": r.name,
@@ -117,40 +134,52 @@ def data(fleet: Fleet, found: Sequence[Finding], to: str) -> Mapping[str, object
             for r in fleet.regions
         ],
         "instances": [
-            msgspec.to_builtins(i) | {"restart_free": r.version(i).restart_free} for r in fleet.regions for i in r.instances
+            msgspec.to_builtins(i)
+            | {"restart_free": r.version(i).restart_free}
+            | ({"shows": msgspec.to_builtins(seen[key(i)])} if key(i) in seen else {})
+            for r in fleet.regions
+            for i in r.instances
         ],
         "findings": msgspec.to_builtins(found),
-        "unread": [{"subject": subject, "why": why} for subject, why in fleet.unread],
+        "unread": [{"subject": subject, "why": why} for subject, why in _unread(fleet, seen)],
     }
 
 
-def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None) -> str:
+def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None, seen: Seen) -> str:
     """The steps, in their order; what is known stands in them."""
+    from ..collect._awsserved import key
     from ..reports.text import table
 
-    rows = [
+    unread = _unread(fleet, seen)
+
+    rows: list[tuple[str, ...]] = [
         (i.id, i.region, i.cluster or "–", "writer" if i.is_writer else "reader", i.ca, f"{i.leaf_ends:%Y-%m-%d}" if i.leaf_ends else "?", i.status)
         for i in fleet.instances
     ]  # fmt: skip
-    parts = [table(("instance", "region", "cluster", "role", "CA", "certificate until", "status"), rows)] if rows else []
-    steps = _steps(fleet, found, written, wish, folder) if rows or not fleet.unread else []
+    head: tuple[str, ...] = ("instance", "region", "cluster", "role", "CA", "certificate until", "status")
+    if seen:
+        told = (seen.get(key(i)) for i in fleet.instances)
+        rows = [(*row, (t.ca or t.root or "?") if t else "?") for row, t in zip(rows, told, strict=True)]
+        head = (*head, "shows")
+    parts = [table(head, rows)] if rows else []
+    steps = _steps(fleet, found, written, wish, folder) if rows or not unread else []
     parts += [_step(number, title, lines) for number, (title, lines) in enumerate(steps, 1)]
     if found:
         parts.append("\n".join(["what stands in the way, or is worth knowing:", *_told(found)]))
-    elif rows or not fleet.unread:
-        parts.append("nothing that was read drifts" if fleet.unread else "nothing drifts")
-    if fleet.unread:
-        parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in fleet.unread))
+    elif rows or not unread:
+        parts.append("nothing that was read drifts" if unread else "nothing drifts")
+    if unread:
+        parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in unread))
     behind = sum(i.ca != wish.to for i in fleet.instances)
-    follow = _next(fleet, written, folder, behind, {f.code for f in found})
+    follow = _next(bool(unread), written, folder, behind, {f.code for f in found})
     parts.append(
         f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}"
     )
     return "\n\n".join(parts)
 
 
-def _next(fleet: Fleet, written: Sequence[Written], folder: Path | None, behind: int, found: set[str]) -> str:
-    if fleet.unread:
+def _next(incomplete: bool, written: Sequence[Written], folder: Path | None, behind: int, found: set[str]) -> str:
+    if incomplete:
         return "incomplete: read what is missing, then ask again"
     if "ca-not-offered" in found and not written:
         return "next: the same with a CA that is offered, `--to CA`"
@@ -192,7 +221,12 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
         (
             "both roots in every trust store, the old one stays",
             [
-                *[f"reroot trust bundle --for aws:{r.name}" for r in fleet.regions if r.instances],
+                *[
+                    f"reroot trust bundle --for aws:{name} -o pem={name}.pem,p12={name}.p12,jks={name}.jks"
+                    for name in dict.fromkeys(r.name for r in fleet.regions if r.instances)
+                ],
+                "psql, pgAdmin and Python take the PEM, JDBC the PEM (`sslrootcert`) or a store (`-Djavax.net.ssl.trustStore`)",
+                "what is there already: `reroot trust add FILE --root roots/REGION-CA.pem`, and the old root stays",
                 f"reroot rotate plan.json -i {inventory} --through trust --execute",
             ],
         ),
