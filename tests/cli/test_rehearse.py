@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from reroot.collect.rehearse._ways import WAYS as KNOWN
 from reroot.lab import ca
 from reroot.lab.postgres import clean_environment
 
@@ -35,11 +39,11 @@ def folder(tmp_path_factory):
     return place
 
 
-def start(folder, *words):
+def start(folder, *words, **env):
     return subprocess.Popen(
         [str(Path(sys.executable).with_name("reroot")), "rehearse", *words],
         cwd=folder,
-        env=clean_environment({"HOME": str(folder), "TMPDIR": str(folder)}),
+        env=clean_environment({"HOME": str(folder), "TMPDIR": str(folder), **env}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -108,6 +112,10 @@ def test_evidence_is_kept_with_what_was_presented(folder):
         (("--next", "key.pem", "--server", HOST, "--", "true"), "no certificate chain"),
         (("--next", "chain.pem", "--next-key", "chain.pem", "--server", HOST, "--", "true"), "not a private key"),
         (("--next", "chain.pem", "--way", "carrier-pigeon", "--server", HOST, "--", "true"), "no way to lead"),
+        (("--next", "chain.pem", "--", "psql", f"host={HOST} hostaddr=192.0.2.1"), "whatever the name of its host means"),
+        (("--next", "chain.pem", "--page", "8000", "--server", HOST, "--", "true"), "belongs to `--listen`"),
+        (("--next", "chain.pem", "--listen", "127.0.0.1:5997", "--page", "0.0.0.0:8000", "--for", "1"), "on this machine only"),
+        (("--next", "chain.pem", "--through-plain", "--server", HOST, "--", "true"), "belong to `--through`"),
         (("--next", "chain.pem", "--listen", "192.0.2.1:5997", "--for", "1"), "cannot listen"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -117,6 +125,15 @@ def test_bad_input_is_named(folder, words, message):
     assert code in (2, 4)
     assert not out
     assert message in err
+
+
+@needs_psql
+def test_an_address_in_the_environment_does_not_lead_past_the_stage(folder):
+    """192.0.2.1 is nobody's; a program that went there would never come to the stage."""
+    command = ("--next", "chain.pem", "--way", "mounts", "--patience", "5", *psql(5997, "verify-full", "root.pem"))
+    process = start(folder, *command, PGHOSTADDR="192.0.2.1")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, "trusts the next chain" in out) == (0, True), out + err
 
 
 @needs_psql
@@ -167,8 +184,8 @@ def test_a_program_that_connects_again_and_again_is_ended(folder):
 
 @needs_psql
 def test_a_rehearsal_killed_at_random_leaves_nothing_behind(folder):
-    """The whole hundred is run by the matrix; five here."""
-    kill_some(folder, 5)
+    """The whole hundred is run by the matrix; eight here, two of each way."""
+    kill_some(folder, 8)
 
 
 @needs_psql
@@ -177,18 +194,41 @@ def test_a_hundred_rehearsals_killed_at_random_leave_nothing_behind(folder):
     kill_some(folder, 100)
 
 
+WAYS = ("PGHOSTADDR", "mounts", "nss-wrapper", "isolated")
+
+
 def kill_some(folder: Path, times: int) -> None:
+    """Each killed at another moment of another way; what it had started ends too."""
     hosts, before = Path("/etc/hosts").read_bytes(), sorted(p.name for p in folder.iterdir())
     mounts = Path("/proc/self/mountinfo").read_text()
+    ways = [w for w in WAYS if next(known for known in KNOWN if known.name == w).is_here()]
     for seed in range(times):
-        way = ("PGHOSTADDR", "mounts")[seed % 2]
-        process = start(folder, "--next", "chain.pem", "--way", way, *psql(5998, "verify-full", "root.pem"))
+        way = ways[seed % len(ways)]
+        words = psql(5998, "verify-full", "root.pem")
+        process = start(folder, "--next", "chain.pem", "--way", way, *words[:-1], f"{words[-1]} application_name=kill-{os.getpid()}")
         try:
-            process.wait(random.Random(seed).uniform(0.2, 1.2))
+            process.wait(random.Random(seed).uniform(0.1, 1.5))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         process.communicate()
+    until = time.monotonic() + 60
+    while (left := orphans(f"kill-{os.getpid()}")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left
     assert Path("/etc/hosts").read_bytes() == hosts
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert sorted(p.name for p in folder.iterdir()) == before
     assert not any(b"REHEARSAL" in p.read_bytes() for p in folder.rglob("*.pem"))
+    for store in (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/ssl/certs/java/cacerts")):
+        assert not store.exists() or b"REHEARSAL" not in store.read_bytes()
+
+
+def orphans(mark: str) -> list[str]:
+    """Processes that still run with *mark* on their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            line = (folder / "cmdline").read_bytes()
+            if mark.encode() in line and int(folder.name) != os.getpid():
+                found.append(line.replace(b"\0", b" ").decode())
+    return found

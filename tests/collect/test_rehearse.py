@@ -19,6 +19,7 @@ import pytest
 from reroot import wire
 from reroot.collect.rehearse import _scenes as scenes
 from reroot.collect.rehearse._hello import read_hello
+from reroot.collect.rehearse._ways import WAYS, leaves_alone
 from reroot.collect.rehearse.listen import Watch
 from reroot.collect.rehearse.stage import Limits, Stage, networks
 from reroot.errors import InputError
@@ -326,3 +327,25 @@ def test_a_listening_stage_tells_clients_apart_and_concludes_for_each(material):
     assert sorted(c.trust.value for _, c in watch.conclusions()) == [Trust.TRUSTS.value, Trust.VERIFIES_NOTHING.value]
     assert watch.data()["complete"]
     assert len(watch.evidence()) == 2
+
+
+UNDOES = {
+    "psql by PGHOSTADDR": (["psql"], "PGHOSTADDR", True),
+    "its own PGHOSTADDR": (["env", "PGHOSTADDR=10.0.0.1", "psql"], "PGHOSTADDR", False),
+    "another variable": (["env", "PGUSER=u", "psql"], "PGHOSTADDR", True),
+    "an empty environment": (["env", "-i", "psql"], "PGHOSTADDR", False),
+    "an empty environment in a namespace": (["env", "-i", "psql"], "mounts", True),
+    "its own PYTHONPATH": (["env", "PYTHONPATH=lib", "python3", "app.py"], "python", False),
+    "isolated Python": (["python3", "-I", "app.py"], "python", False),
+    "Python that ignores variables": (["python3", "-uE", "app.py"], "python", False),
+    "Python": (["python3", "-u", "app.py"], "python", True),
+    "its own NODE_OPTIONS": (["env", "NODE_OPTIONS=--x", "node", "a.js"], "node", False),
+    "its own JAVA_TOOL_OPTIONS": (["env", "JAVA_TOOL_OPTIONS=-X", "java", "A"], "java", False),
+    "its own LD_PRELOAD": (["env", "LD_PRELOAD=x.so", "ruby", "a.rb"], "nss-wrapper", False),
+}
+
+
+@pytest.mark.parametrize(("command", "way", "is_led"), UNDOES.values(), ids=UNDOES)
+def test_a_command_that_would_undo_a_way_is_not_led_by_it(command, way, is_led):
+    """It would go to the real server."""
+    assert leaves_alone(next(w for w in WAYS if w.name == way), command) is is_led

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+from reroot.lab.postgres import clean_environment
 
 from .clients import CACHE
 
@@ -45,10 +49,19 @@ def url(mode: str, roots: str) -> str:
 
 
 def _python(module: str, code: str, venv: str = "python") -> Line | None:
-    interpreter = CACHE / venv / "bin" / "python"
-    if not any((CACHE / venv).glob(f"lib/python3*/site-packages/{module}*")):
+    start = _interpreter(module, venv)
+    return None if start is None else lambda mode, roots: [*start, "-c", code, url(mode, roots)]  # type: ignore[misc]
+
+
+def _interpreter(module: str, venv: str = "python") -> list[str] | None:
+    """A Python with *module*: the machine's own where it is of the same version, since an ordinary user may run that."""
+    found = next((CACHE / venv).glob(f"lib/python3*/site-packages/{module}"), None)
+    if found is None:
         return None
-    return lambda mode, roots: [str(interpreter), "-c", code, url(mode, roots)]  # type: ignore[misc]
+    common = Path("/usr/bin") / found.parent.parent.name
+    if os.access(common, os.X_OK):
+        return ["env", f"PYTHONPATH={found.parent}", str(common)]
+    return [str(CACHE / venv / "bin/python")]
 
 
 PG8000 = """
@@ -75,6 +88,46 @@ const [mode, roots] = [process.argv[1], process.argv[2]];
 const ssl = !mode ? undefined : roots ? { ca: fs.readFileSync(roots, "utf8") } : "require";
 postgres({ host: "db1.lab.test", port: 5999, user: "somebody", database: "somewhere", ssl })`select 1`
   .catch((error) => { console.error(error.message); process.exit(1); });
+"""
+PSQLPY = """
+import asyncio, os, sys, psqlpy
+mode, roots = sys.argv[1:3]
+more = {"ssl_mode": getattr(psqlpy.SslMode, "".join(w.capitalize() for w in mode.split("-")))} if mode else {}
+more |= {"ca_file": roots} if roots else {}
+async def main():
+    try:
+        await psqlpy.connect(host="db1.lab.test", port=5999, username="somebody", db_name="somewhere", password="x", **more)
+    except Exception as error:
+        print(error)
+asyncio.run(main())
+sys.stdout.flush()
+os._exit(0)
+"""
+ODBC = "import sys, pyodbc; pyodbc.connect(sys.argv[1], timeout=20)"
+MANAGE = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+SETTINGS = """
+import os
+options = dict(pair.split("=") for pair in os.environ.get("DATABASE_OPTIONS", "").split())
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "HOST": "db1.lab.test", "PORT": 5999, "NAME": "somewhere",
+    "USER": "somebody", "OPTIONS": options}}
+SECRET_KEY = "x"
+"""
+POOL = """
+import com.zaxxer.hikari.*;
+public class Pool {
+    public static void main(String[] given) throws Exception {
+        HikariConfig config = new HikariConfig();
+        config.setJdbcUrl(given[0]);
+        try (HikariDataSource pool = new HikariDataSource(config)) {
+            pool.getConnection().close();
+        }
+    }
+}
 """
 RUBY = "require 'pg'; PG.connect(ARGV[0])"
 PERL = "use DBI; DBI->connect('dbi:Pg:host=db1.lab.test;port=5999;dbname=somewhere' . $ARGV[0], 'somebody', '') or exit 1"
@@ -106,7 +159,10 @@ def programs(folder: Path) -> list[Program]:
             add(name, "openssl", lambda mode, roots, path=path: [path, url(mode, roots), "-c", "select 1"])
     add("psycopg", "openssl", _python("psycopg_binary", PSYCOPG))
     add("psycopg2", "openssl", _python("psycopg2", PSYCOPG2))
-    add("sqlalchemy", "openssl", _python("sqlalchemy", SQLALCHEMY))
+    add("sqlalchemy", "openssl", _python("sqlalchemy", SQLALCHEMY, "wrappers"))
+    add("django", "openssl", _django(folder))
+    add("psqlpy", "openssl", _psqlpy(), default="never-asks-for-tls")
+    add("psqlodbc", "openssl", _odbc(), default="never-asks-for-tls")
     add("pg8000", "python", _python("pg8000", PG8000))
     add("asyncpg", "asyncio", _python("asyncpg", ASYNCPG))
     add("asyncpg-uvloop", "asyncio", _python("uvloop", UVLOOP))
@@ -119,6 +175,11 @@ def programs(folder: Path) -> list[Program]:
             source.write_text(JAVA)
             start = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jar, str(source))
             add(name, "jsse", lambda m, r, start=start: [*start, _jdbc(m, r)])
+    hikari = ":".join(f"/usr/share/java/{jar}.jar" for jar in ("HikariCP", "slf4j-api", "postgresql"))
+    if shutil.which("java") and os.path.exists("/usr/share/java/HikariCP.jar"):
+        (folder / "Pool.java").write_text(POOL)
+        start = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", hikari, str(folder / "Pool.java"))
+        add("hikaricp", "jsse", lambda m, r, start=start: [*start, _jdbc(m, r)])
     node = CACHE / "node"
     for name, module, code in (("node-postgres", "pg", NODE_PG), ("postgres-js", "postgres", POSTGRES_JS)):
         if shutil.which("node") and (node / "node_modules" / module).exists():
@@ -135,7 +196,56 @@ def programs(folder: Path) -> list[Program]:
         # lib/pq's default is `require`.
         add("lib-pq-verify-full", "go", lambda m, r: [str(dbmate), "-u", url(m, r), "status"])
         add("lib-pq-verify-ca", "go-late", lambda m, r: [str(dbmate), "-u", url(m, r), "status"], verify="verify-ca")
+    once = _pgx()
+    if once is not None:
+        add("pgx", "go", lambda m, r: [str(once), url(m, r)])
     return found
+
+
+def _django(folder: Path) -> Line | None:
+    """``manage.py`` with a check that connects: ``check --database`` asks a PostgreSQL nothing when there is no model to check."""
+    start = _interpreter("django", "wrappers")
+    if start is None:
+        return None
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    (project / "manage.py").write_text(MANAGE)
+    (project / "settings.py").write_text(SETTINGS)
+
+    def line(mode: str, roots: str) -> list[str]:
+        options = " ".join(filter(None, (f"sslmode={mode}" * bool(mode), f"sslrootcert={roots}" * bool(roots))))
+        return ["env", f"DATABASE_OPTIONS={options}", *start[1:], str(project / "manage.py"), "migrate", "--check"]
+
+    return line if start[0] == "env" else None
+
+
+def _psqlpy() -> Line | None:
+    start = _interpreter("psqlpy")
+    return None if start is None else lambda mode, roots: [*start, "-c", PSQLPY, mode, roots]
+
+
+def _odbc() -> Line | None:
+    start = _interpreter("pyodbc*")
+    if start is None or not _works("odbcinst", "-q", "-d", "-n", "PostgreSQL Unicode"):
+        return None
+
+    def line(mode: str, roots: str) -> list[str]:
+        words = ["Driver={PostgreSQL Unicode}", f"Servername={HOST}", f"Port={PORT}", "Database=somewhere", "Uid=somebody"]
+        words += [f"SSLmode={mode}"] * bool(mode) + [f"pqopt={{sslrootcert={roots}}}"] * bool(roots)
+        return [*start, "-c", ODBC, ";".join(words)]
+
+    return line
+
+
+@lru_cache(maxsize=1)
+def _pgx() -> Path | None:
+    source, program = Path(__file__).parent / "workers" / "go_once.go", CACHE / "go-once"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        if shutil.which("go") is None or not Path("/usr/share/gocode/src/github.com/jackc/pgx").exists():
+            return None
+        env = clean_environment({"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""})
+        subprocess.run(["go", "build", "-o", str(program), str(source)], check=True, capture_output=True, env=env)
+    return program
 
 
 def _jdbc(mode: str, roots: str) -> str:
@@ -147,6 +257,4 @@ def _celerp() -> str:
 
 
 def _works(program: str, *words: str) -> bool:
-    import subprocess
-
     return shutil.which(program) is not None and subprocess.run([program, *words], capture_output=True).returncode == 0

@@ -123,7 +123,8 @@ class Performance:
         raise error
 
     def _start(self, stage: Stage, journey: Journey) -> None:
-        env = {**self.env, **journey.env}
+        # An address in the environment would lead it past the stage.
+        env = {k: v for k, v in self.env.items() if k != "PGHOSTADDR"} | dict(journey.env)
         if self.scene.through is not None and kind_of(self.command) in READS_UNBOUND:
             env = {**UNBOUND, **env}
         read, write = os.pipe()

@@ -21,6 +21,7 @@ class Place:
 
 _URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(\[[^\]]+\]|[^:/?#,\s@'\"]+)(?::(\d+))?")
 _HOST = re.compile(r"(?<![A-Za-z_])host\s*=\s*'?([^'\s,;]+)", re.IGNORECASE)
+_HOSTADDR = re.compile(r"(?<![A-Za-z_])hostaddr\s*=\s*'?([0-9A-Fa-f.:]+)")
 _PORT = re.compile(r"(?<![A-Za-z_])port\s*=\s*'?(\d+)", re.IGNORECASE)
 
 
@@ -76,6 +77,11 @@ def _option(command: Sequence[str], short: str, long: str) -> str:
         if word.startswith(short) and len(word) > 2 and not word.startswith("--"):
             return word[2:]
     return ""
+
+
+def addresses_in(command: Sequence[str]) -> tuple[str, ...]:
+    """Addresses that libpq is told to go to whatever the host's name means."""
+    return tuple(m[1] for word in command for m in _HOSTADDR.finditer(word))
 
 
 def is_address(host: str) -> bool:

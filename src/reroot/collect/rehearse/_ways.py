@@ -57,9 +57,36 @@ class Way:
     several_hosts: bool = True
     except_kinds: frozenset[str] = frozenset()
     leads_addresses: bool = False
+    variables: frozenset[str] = frozenset()
+    """What it tells the program by its environment: a command that sets one of these itself is not led."""
 
     def leads(self, kind: str) -> bool:
         return kind not in self.except_kinds and (self.kinds is None or kind in self.kinds)
+
+
+def sets_itself(command: Sequence[str]) -> frozenset[str]:
+    """The variables that an ``env`` before the program sets or takes away; ``*`` is all of them."""
+    words = list(command)
+    if not words or os.path.basename(words[0]) != "env":
+        return frozenset()
+    found = set()
+    for word in words[1:]:
+        name, equals, _ = word.partition("=")
+        if word.startswith("-"):
+            return frozenset({"*"})
+        if not equals:
+            break
+        found.add(name)
+    return frozenset(found)
+
+
+def leaves_alone(way: Way, command: Sequence[str]) -> bool:
+    """Whether *command* does not undo what *way* tells its program; Python's isolated modes undo sitecustomize."""
+    own = sets_itself(command)
+    if way.variables & own or (way.variables and "*" in own):
+        return False
+    isolated = way.name == "python" and any(re.fullmatch(r"-[a-zA-Z]*[IES][a-zA-Z]*", w) for w in command[:6])
+    return not isolated
 
 
 def kind_of(command: Sequence[str]) -> str:
@@ -227,15 +254,19 @@ def _nss_wrapper_is_here() -> bool:
 
 
 WAYS: tuple[Way, ...] = (
-    Way("PGHOSTADDR", "PGHOSTADDR", "none", frozenset({"libpq", "ruby", "perl", "php"}), _hostaddr, several_hosts=False),
-    Way("java", "-Djdk.net.hosts.file", "none", frozenset({"java"}), _java),
-    Way("node", "a look-up hook (NODE_OPTIONS)", "none", frozenset({"node"}), _node, HOOKS.is_dir),
+    Way("PGHOSTADDR", "PGHOSTADDR", "none", frozenset({"libpq", "ruby", "perl", "php"}), _hostaddr, several_hosts=False,
+        variables=frozenset({"PGHOSTADDR"})),
+    Way("java", "-Djdk.net.hosts.file", "none", frozenset({"java"}), _java,
+        variables=frozenset({"JAVA_TOOL_OPTIONS"})),
+    Way("node", "a look-up hook (NODE_OPTIONS)", "none", frozenset({"node"}), _node, HOOKS.is_dir,
+        variables=frozenset({"NODE_OPTIONS"})),
     Way("mounts", "its own /etc/hosts, in a mount namespace", "", None, _mounts, _mounts_are_allowed),
     Way(
         "nss-wrapper", "nss_wrapper (LD_PRELOAD)", "none", None, _nss_wrapper, _nss_wrapper_is_here,
-        except_kinds=frozenset({"go", "php"}),
+        except_kinds=frozenset({"go", "php"}), variables=frozenset({"LD_PRELOAD", "NSS_WRAPPER_HOSTS"}),
     ),
-    Way("python", "sitecustomize (PYTHONPATH) and PGHOSTADDR", "none", frozenset({"python"}), _python, HOOKS.is_dir),
+    Way("python", "sitecustomize (PYTHONPATH) and PGHOSTADDR", "none", frozenset({"python"}), _python, HOOKS.is_dir,
+        variables=frozenset({"PYTHONPATH", "PGHOSTADDR"})),
     Way(
         "isolated", "a network of its own, in which only the stage can be reached", "", None, _isolated, _networks_are_allowed,
         leads_addresses=True,

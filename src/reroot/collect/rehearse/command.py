@@ -16,8 +16,8 @@ from ...errors import InputError, ReachError
 from ...rehearsal import Conclusion, Ending, conclude
 from ._peer import NOBODY, Process
 from ._performance import PATIENCE, SETTLE, Performance, Run
-from ._places import Place, is_address, places_in
-from ._ways import WAYS, Way, kind_of, privilege
+from ._places import Place, addresses_in, is_address, places_in
+from ._ways import WAYS, Way, kind_of, leaves_alone, privilege
 
 if TYPE_CHECKING:
     from ._scenes import Scene
@@ -86,12 +86,19 @@ def ways_for(command: Sequence[str], places: Sequence[Place], *, wanted: str = "
                 f"`{wanted}` is no way to lead a program", hint=f"there are {', '.join(f'`{w.name}`' for w in WAYS)}"
             )
         return tuple(named)
+    beyond = [a for a in addresses_in(command) if a not in {p.host for p in places}]
+    if beyond:
+        raise InputError(
+            f"the command goes to `{beyond[0]}` whatever the name of its host means",
+            hint=f"`--server {beyond[0]}:{places[0].port}`, which takes a network of its own",
+        )
     kind = kind_of(command)
     addresses = any(is_address(p.host) for p in places)
     found = tuple(
         w
         for w in WAYS
         if w.leads(kind)
+        and leaves_alone(w, command)
         and (w.leads_addresses or not addresses)
         and (w.several_hosts or len({p.host for p in places}) == 1)
         and w.is_here()
