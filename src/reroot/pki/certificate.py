@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
 T = TypeVar("T", bound=x509.ExtensionType)
+BROKEN = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What the library raises for parts that make no sense; TypeError for a value of a kind that has no place in a name."""
 
 
 class Certificate:
@@ -50,7 +52,10 @@ class Certificate:
         with warnings.catch_warnings():
             # A few public roots (Starfield G2) carry a serial number of 0; they are in use all the same.
             warnings.simplefilter("ignore")
-            return x509.load_der_x509_certificate(self.der)
+            try:
+                return x509.load_der_x509_certificate(self.der)
+            except x509.InvalidVersion as error:
+                raise ValueError(str(error)) from error
 
     @property
     def is_readable(self) -> bool:
@@ -116,7 +121,7 @@ class Certificate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a serial number of 0, see parsed
                 return self.parsed.extensions
-        except ValueError:
+        except BROKEN:
             return x509.Extensions([])
 
     @cached_property
@@ -125,7 +130,7 @@ class Certificate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return self.parsed.extensions is None
-        except ValueError:
+        except BROKEN:
             return True
 
     @cached_property
@@ -237,7 +242,7 @@ def _readable(certificate: Certificate) -> bool:
     """Has a subject and a key. The same bytes come by many times, as other objects."""
     try:
         return bool(certificate.subject) and certificate.spki is not None
-    except (ValueError, UnsupportedAlgorithm):
+    except (*BROKEN, UnsupportedAlgorithm):
         return False
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ..pki.certificate import Certificate
 from ..truststores import _der
 from ..truststores.pkcs7 import certificates_of
+from ._lenient import as_java, critical_alone
 from ._reader import EC_KEY, algorithms_agree, key_passes
 
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
@@ -56,9 +57,10 @@ def _certificate(der: bytes) -> Certificate:
 @lru_cache(maxsize=8192)
 def takes(der: bytes) -> bool:
     """X509CertImpl: strict DER, one signature algorithm, a known curve, and critical extensions that can be read."""
-    if not _der.whole(der):
+    stripped = as_java(der) if _der.whole(der) else None
+    if stripped is None:
         return False
-    certificate = Certificate(der)
+    der, certificate = stripped, Certificate(stripped)
     try:
         key = (
             _ec_key(certificate)
@@ -72,8 +74,6 @@ def takes(der: bytes) -> bool:
 
 CURVES = {_der.encode_oid("1.2.840.10045.3.1.7"): 65, _der.encode_oid("1.3.132.0.34"): 97, _der.encode_oid("1.3.132.0.35"): 133}
 """The curves that Java has since 16 (JDK-8235540), with the length of a point."""
-BASIC_CONSTRAINTS = _der.encode_oid("2.5.29.19")
-CRITICAL = b"\x01\x01\xff"
 
 
 def _ec_key(certificate: Certificate) -> bool:
@@ -87,22 +87,13 @@ def _ec_key(certificate: Certificate) -> bool:
 
 
 def _critical_is_broken(der: bytes) -> bool:
-    """Whether the critical basicConstraints, the usual critical extension of a root, are what cannot be read."""
-    at = der.find(BASIC_CONSTRAINTS + CRITICAL)
-    if at < 0:
-        return False
-    try:
-        held = _der.expect(der, at + len(BASIC_CONSTRAINTS + CRITICAL), len(der), _der.OCTETS)
-        inner = _der.expect(der, held.body, held.end, _der.SEQUENCE)
-        parts = _der.children(der, inner)
-    except ValueError:
-        return True
-    sound = all(p.tag in (0x01, _der.INTEGER) and p.end > p.body for p in parts) and inner.end == held.end
-    return not sound or any(p.tag == 0x01 and p.end - p.body != 1 for p in parts)
+    """Whether a critical extension cannot be read; one that is not critical is kept as it is, unread."""
+    return any(Certificate(alone).has_broken_extensions for alone in critical_alone(der))
 
 
 def _blocks(content: bytes, version: tuple[int, ...]) -> Iterator[bytes]:
-    armoured = _armoured_25 if version >= (25,) else _armoured
+    trims = not version or version >= (17,)  # 11 takes no blank behind a header or a footer
+    armoured = _armoured_25 if version >= (25,) else partial(_armoured, trims=trims)
     at = 0
     while at < len(content):
         if content[at] == _der.SEQUENCE:
@@ -128,7 +119,7 @@ def _one(content: bytes, at: int) -> tuple[bytes, int]:
     return content[at:end], end
 
 
-def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:
+def _armoured(content: bytes, at: int, *, trims: bool = True) -> tuple[bytes, int] | None:
     if content.startswith(b"-----", at):
         at += 5
     else:
@@ -153,7 +144,10 @@ def _armoured(content: bytes, at: int) -> tuple[bytes, int] | None:
     text = content[at:dash].translate(None, b"\t\n\r ")
     closing = re.compile(rb"[\r\n]" if line_end == b"\r" else rb"\n").search(content, dash)
     stop, after = (closing.start(), closing.end()) if closing else (len(content), len(content))
-    _check(header.rstrip(b" \t\f\v"), content[dash:stop].replace(b"\r", b"").rstrip(b" \t\f\v"))
+    footer = content[dash:stop].replace(b"\r", b"")
+    if trims:
+        header, footer = header.rstrip(b" \t\f\v"), footer.rstrip(b" \t\f\v")
+    _check(header, footer)
     if not BASE64.fullmatch(text):
         raise NotLoaded("Illegal base64")
     return base64.b64decode(text + b"=" * (-len(text) % 4)), after

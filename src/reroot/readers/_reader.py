@@ -103,12 +103,29 @@ def key_passes(certificate: Certificate) -> bool:
     if certificate.is_readable:
         return True
     try:
-        return certificate.parsed.public_key_algorithm_oid.dotted_string not in KNOWN_KEYS
-    except ValueError:
+        kind = certificate.parsed.public_key_algorithm_oid.dotted_string
+        return _is_rsa_key(certificate.der) if kind == RSA_KEY else kind not in KNOWN_KEYS
+    except (ValueError, IndexError):
         return False
 
 
-KNOWN_KEYS = frozenset({EC_KEY, "1.2.840.113549.1.1.1", "1.2.840.10040.4.1", "1.3.101.112", "1.3.101.113"})
+def _is_rsa_key(der: bytes) -> bool:
+    """Two positive numbers, the first of at least 512 bits: Java and Go ask no more, not even that they are odd."""
+    signed = _der.children(der, _der.value(der))[0]
+    fields = _der.children(der, signed)
+    spki = fields[6 if fields[0].tag == 0xA0 else 5]
+    _, bits = _der.children(der, spki)
+    if der[bits.body] != 0:
+        return False
+    held = _der.expect(der, bits.body + 1, bits.end, _der.SEQUENCE)
+    parts = _der.children(der, held)
+    numbers = [_der.integer(der, part) for part in parts]
+    shortest = all(_der.encode_integer(n) == der[part.start : part.end] for n, part in zip(numbers, parts, strict=True))
+    return held.end == bits.end and shortest and len(numbers) == 2 and numbers[0] >= 1 << 511 and 0 < numbers[1] < 1 << 63
+
+
+RSA_KEY = "1.2.840.113549.1.1.1"
+KNOWN_KEYS = frozenset({EC_KEY, RSA_KEY, "1.2.840.10040.4.1", "1.3.101.112", "1.3.101.113"})
 
 
 def algorithms_agree(der: bytes) -> bool:

@@ -31,7 +31,9 @@ def anchors(question: Question) -> Anchors:
             if label == b"CERTIFICATE" and strictly_takes(der):
                 found.append(Certificate(der))
             else:
-                problems.append(Problem("skipped-block", f"a block `{label.decode('ascii', 'replace')}` is passed over without a word"))
+                problems.append(
+                    Problem("skipped-block", f"a block `{label.decode('ascii', 'replace')}` is passed over without a word")
+                )
             label = None
         elif label is not None:
             body += text

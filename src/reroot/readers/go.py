@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..pki.certificate import Certificate
 from ._gopem import blocks
+from ._lenient import as_go
 from ._reader import Anchors, Problem, Question, Reader, failed, loaded, strictly_takes
 
 
@@ -39,9 +40,10 @@ def anchors(question: Question) -> Anchors:
 @lru_cache(maxsize=8192)
 def takes(der: bytes, version: tuple[int, ...]) -> bool:
     """x509.ParseCertificate, as far as roots go: strict DER, every known extension, no negative serial from 1.23."""
-    if not strictly_takes(der):
+    stripped = as_go(der)
+    if stripped is None or not strictly_takes(stripped):
         return False
-    certificate = Certificate(der)
+    certificate = Certificate(stripped)
     if version >= (1, 23) and _serial_number(certificate) < 0:
         return False
     if not certificate.is_readable:

@@ -218,6 +218,6 @@ READER = Reader(
     read=anchors,
     source="jdk JavaKeyStore.java, PKCS12KeyStore.java, KeyStoreDelegator.java, X509Factory.java, TrustStoreUtil.java",
     stack="java",
-    proven=("17", "25"),
+    proven=("11", "17", "21", "25"),
     takes=("PKCS12", "JKS", "JCEKS", "PEM"),
 )
