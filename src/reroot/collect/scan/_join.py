@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from itertools import takewhile
 from typing import TypeVar
@@ -114,7 +114,7 @@ def _version(finding: Finding, known: Iterable[Known]) -> None:
             finding.version = version
 
 
-def _driver_of_variables(findings: list[Finding], own: Container[str]) -> None:
+def _driver_of_variables(findings: list[Finding], own: Collection[str]) -> None:
     """A variable is read by the driver of the code that refers to it: the nearest code, and never another project's."""
     readers: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
@@ -131,16 +131,19 @@ def _driver_of_variables(findings: list[Finding], own: Container[str]) -> None:
 
 
 MAX_NEAR = 200
+FLEET = 4
+"""So many top folders with manifests of their own are repositories side by side, not the parts of one."""
 
 
-def _near(by_top: Mapping[str, list[Thing]], path: str, own: Container[str]) -> list[Thing]:
+def _near(by_top: Mapping[str, list[Thing]], path: str, own: Collection[str]) -> list[Thing]:
     """What stands in the same top folder, else in the ones that belong to no other project."""
     here = _top(path)
     if here in by_top:
         return by_top[here][:MAX_NEAR]
     found: list[Thing] = []
+    is_fleet = len(own) >= FLEET
     for top, things in by_top.items():
-        if not (here in own and top in own):
+        if not (here in own and top in own) and not (is_fleet and here and top):
             found += things
         if len(found) > MAX_NEAR:
             break
@@ -159,7 +162,7 @@ def _shared(one: str, other: str) -> int:
 # ── variables ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Definition]]], own: Container[str]) -> None:
+def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Definition]]], own: Collection[str]) -> None:
     for name in finding.refers:
         written = name.rpartition(".")[2].split("[")[0]
         if written.islower() and "_" not in written and "." not in name:
@@ -174,7 +177,7 @@ def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Defini
                 return
 
 
-def _strings(findings: Iterable[Finding], own: Container[str]) -> None:
+def _strings(findings: Iterable[Finding], own: Collection[str]) -> None:
     """Code that connects by a variable's connection string: what the strings say about TLS, which counts before the code's own."""
     written: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:

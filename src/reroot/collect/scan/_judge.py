@@ -32,6 +32,8 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     policy = policies[-1] if answer.is_whole and len({_essence(p) for p in policies}) == 1 else None
     if not finding.rule:
         finding.rule = _rule(finding, policy)
+    if finding.rule == "RR111" and finding.policy is None and finding.driver is not None:
+        finding.policy = {"ask": None, "check": "nothing", "on_distrust": None, "roots": None, "as": finding.driver, "sure": False}
     if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):
         finding.verdict = "loses-tls" if finding.rule == "RR104" else "breaks"
     rule = RULES[finding.rule]
