@@ -35,6 +35,8 @@ def p12(parts: int, rounds: int, *, legacy: bool = False, mac_rounds: int = 1) -
     what = _der.tlv(_der.SEQUENCE, _der.encode_oid(_pfx.DATA), algorithm, _der.tlv(0x80, bytes(64)))
     body = _der.tlv(_der.SEQUENCE, _der.encode_integer(0), what)
     safe = _der.tlv(_der.SEQUENCE, _der.encode_oid(_pfx.ENCRYPTED), _der.tlv(0xA0, body))
+    if mac_rounds <= 100_000:
+        return _pfx.assemble([safe] * parts, _pfx.Mac("sha256", bytes(8), mac_rounds, b""), "changeit")
     made = _pfx.assemble([safe] * parts, None, "")
     digest = _der.tlv(
         _der.SEQUENCE, _der.tlv(_der.SEQUENCE, _der.encode_oid("2.16.840.1.101.3.4.2.1")), _der.tlv(_der.OCTETS, bytes(32))
