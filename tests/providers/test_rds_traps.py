@@ -71,6 +71,24 @@ def test_a_multi_az_cluster_is_taken_back_as_a_whole(fleet):
     assert fleet.made("ModifyDBCluster") == 2
 
 
+def test_who_waits_to_be_taken_back_does_not_wait_for_other_changes_and_is_told_that_they_came_along(fleet):
+    rds.cut_over(fleet.site("a-1"))
+    fleet.client().modify_db_instance(DBInstanceIdentifier="a-1", DBInstanceClass="db.r6g.xlarge", ApplyImmediately=False)
+    notes = rds.roll_back(fleet.site("a-1"))
+    assert "applied with it: `DBInstanceClass`" in notes
+    assert fleet.serves()["a-1"] == OLD
+
+
+@pytest.mark.parametrize("status", ["stopped", "incompatible-parameters", "storage-full"])
+def test_an_instance_that_stands_still_is_told_at_once_and_not_waited_for(fleet, status):
+    fleet.lab.instance("a-1").status = status
+    with pytest.raises(ProviderError, match=f"it is `{status}`, which does not become `available` by itself"):
+        rds.stage(fleet.site("a-1"), NOW)
+    with pytest.raises(ProviderError, match=f"`a-1` is `{status}`"):
+        rds.cut_over(fleet.site("a-1", wait=3600.0))
+    assert fleet.made("ModifyDBInstance") == 0
+
+
 def test_serverless_v1_has_other_roots_and_no_instance_to_rotate(fleet):
     fleet.lab.world.clusters[REGION, "sleepy"] = Cluster("sleepy", REGION, mode="serverless")
     assert ("serverless-v1", "sleepy") in found(fleet)

@@ -187,6 +187,14 @@ def survey(rds: Api, tags: Mapping[str, str], *, around: bool) -> Region:
     )  # fmt: skip
 
 
+STUCK = ("stopp", "fail", "incompatible-", "inaccessible-", "storage-full", "restore-error", "delet", "insufficient-")
+"""How statuses begin that do not become `available` by themselves, or not soon."""
+
+
+def is_stuck(one: Instance) -> bool:
+    return one.status.startswith(STUCK)
+
+
 def _told(error: RerootError) -> str:
     """What went wrong with what to do about it: it is shown beside others, where there is no place for a hint of its own."""
     return f"{error.message.rstrip('.')}; {error.hint}" if error.hint else error.message

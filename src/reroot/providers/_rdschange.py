@@ -55,7 +55,8 @@ def change(rds: Api, site: Site, wanted: Wanted) -> Notes:
             hint="let them be applied first, or agree to it: `flush = true`",
         )
     begun = _ask(rds, site, wanted, one, until)
-    return (f"{begun}: `{one.ca}` → `{wanted.ca}`", *_await(rds, site, wanted, until))
+    flushed = (f"applied with it: {', '.join(f'`{p}`' for p in one.pending)}",) if one.pending else ()
+    return (f"{begun}: `{one.ca}` → `{wanted.ca}`", *flushed, *_await(rds, site, wanted, until))
 
 
 def request(wanted: Wanted) -> tuple[str, Mapping[str, object]]:
@@ -137,9 +138,9 @@ def _has_begun(rds: Api, site: Site, wanted: Wanted, before: aws.Instance) -> bo
 
 def _settled(rds: Api, wanted: Wanted, until: float) -> aws.Instance:
     """The instance, once it is available: nothing else can be asked of it before."""
-    found = _until(rds, wanted, until, lambda one: one.status == "available")
-    if found is None:
-        one = look(rds, wanted.instance)
+    found = _until(rds, wanted, until, lambda one: one.status == "available" or aws.is_stuck(one))
+    if found is None or aws.is_stuck(found):
+        one = found or look(rds, wanted.instance)
         raise ProviderError(f"`{wanted.instance}` is `{one.status}`, and did not become available", where=wanted.instance)
     return found
 

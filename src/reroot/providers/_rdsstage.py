@@ -85,6 +85,12 @@ def _restarts(case: Case) -> str:
     return f"{case.instance.engine} {case.instance.version} {told}: agree to it with `restart = true`"
 
 
+def _stands_still(case: Case) -> str:
+    if not aws.is_stuck(case.instance):
+        return ""
+    return f"it is `{case.instance.status}`, which does not become `available` by itself"
+
+
 def _others_pending(case: Case) -> str:
     if not case.instance.pending or case.flush:
         return ""
@@ -118,7 +124,7 @@ def _there_is_a_way_back(case: Case) -> str:
 
 
 AGAINST: tuple[Callable[[Case], str], ...] = (
-    _offered, _same_root, _in_time, _supported, _restarts, _others_pending, _other_ca_waits, _is_singly, _there_is_a_way_back,
+    _offered, _same_root, _in_time, _supported, _stands_still, _restarts, _others_pending, _other_ca_waits, _is_singly, _there_is_a_way_back,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..collect import aws
@@ -107,7 +107,7 @@ def cut_over(site: Site) -> Notes:
 def roll_back(site: Site) -> Notes:
     """Back to the old CA: whatever else is pending is not held against it, since somebody waits for this."""
     options = _options(site)
-    wanted = options.wanted(options.old_ca, site.old_root)
+    wanted = replace(options.wanted(options.old_ca, site.old_root), flush=True)
     try:
         return _rdschange.change(options.api, site, wanted)
     except RerootError as error:
