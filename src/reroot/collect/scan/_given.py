@@ -64,7 +64,8 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
     if driver in NODE:
         options = _nested({k: v for k, v in outer.items() if k not in env})
     else:
-        options = _flat({k: v for k, v in outer.items() if k not in env}, driver)
+        below = finding.driver or driver if driver == "sqlalchemy" else driver
+        options = _flat({k: v for k, v in outer.items() if k not in env}, below)
     if options is None:
         return None
     dsn = None
