@@ -63,6 +63,44 @@ def test_a_server_that_is_not_there_cannot_be_told(pyz):
     assert (code, found["complete"]) == (4, False)
 
 
+def test_it_is_a_text_that_python_reads_from_its_input(pyz):
+    """As `ssh host python3 - probe … < reroot-probe.pyz` does."""
+    with pyz.open("rb") as text:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-", "probe", "127.0.0.1:1"],
+            stdin=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=pyz.parent,
+            env=clean_environment({"HOME": str(pyz.parent)}),
+        )
+    assert done.returncode == 4, done.stderr
+    assert json.loads(done.stdout)["servers"][0]["answer"] == "unreachable"
+    pyz.read_text("ascii")
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
+def test_a_rehearsal_is_sent_by_its_input_too(pyz, tmp_path):
+    root = ca.root("root")
+    leaf = ca.leaf(root, "db1.lab.test")
+    (tmp_path / "root.pem").write_bytes(root.cert_pem)
+    (tmp_path / "next.pem").write_bytes(leaf.cert_pem + leaf.key_pem)
+    dsn = f"host=db1.lab.test port=5994 user=u dbname=d sslmode=verify-full sslrootcert={tmp_path}/root.pem"
+    words = ("rehearse", "--next", f"{tmp_path}/next.pem", "--server", "db1.lab.test:5994", "--", "psql", dsn)
+    with pyz.open("rb") as text:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-", *words],
+            stdin=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=clean_environment({"HOME": str(tmp_path)}),
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trust"] == "trusts"
+
+
 @pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
 @pytest.mark.parametrize(
     ("roots", "trust", "code"), [("root.pem", "trusts", 0), ("other.pem", "rejects", 1), ("", "verifies-nothing", 1)]

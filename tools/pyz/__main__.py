@@ -3,7 +3,7 @@ reroot-probe: one file and nothing but Python 3.11, to be carried to where an ap
 
     python3 reroot-probe.pyz probe HOST[:PORT]... [--roots FILE]   what servers serve, and which trust store of this machine takes it
     python3 reroot-probe.pyz rehearse --next FILE --server HOST[:PORT] -- COMMAND...
-    ssh host python3 - probe db1 < reroot-probe.pyz                is not possible: `scp` it, or `kubectl cp`
+    ssh host python3 - probe db1 < reroot-probe.pyz                         the same without leaving a file there
 
 Rehearsing without dependencies needs the next chain with its key in FILE, and leads by PGHOSTADDR, Java's hosts file or namespaces.
 Prints JSON. Exit code 1: something stands in the way; 4: something could not be told.
