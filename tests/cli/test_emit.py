@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from reroot.cli import reroot
 from reroot.errors import InputError
+from reroot.lab.aurora.fleet import Member
 from reroot.lab.postgres import Postgres
 from tests.aurora import aurora
 
@@ -85,3 +86,33 @@ def test_infrastructure_code_says_the_next_authority_for_every_instance_and_for_
     assert said.count('ca_cert_identifier = "rds-ca-rsa2048-g1" # was rds-ca-2019') == 4
     assert 'resource "aws_rds_certificate" "us_east_1"' in said
     assert tomllib.loads('x = "rds-ca-rsa2048-g1"')["x"] in said
+
+
+def test_each_kind_of_server_has_its_own_resource_and_argument(tmp_path, monkeypatch):
+    members = [
+        Member("a-1", "us-east-1", "a", is_writer=True),
+        Member("single", "us-east-1", engine="postgres"),
+        Member("replica", "us-east-1", engine="postgres", source="single"),
+        *(Member(f"multi-{n}", "us-east-1", "multi", engine="postgres", multi_az=True, is_writer=n == 1) for n in (1, 2, 3)),
+    ]
+    with aurora(tmp_path, monkeypatch, members) as fleet:
+        fleet.lab.write_roots(tmp_path / "published")
+        words = [
+            "guide",
+            "aurora",
+            "--region",
+            "us-east-1",
+            "--roots",
+            str(tmp_path / "published"),
+            "--write",
+            str(tmp_path / "plans"),
+        ]
+        assert CliRunner().invoke(reroot, words).exit_code == 1
+    said = emit("terraform", "-i", str(tmp_path / "plans" / "reroot-us-east-1.toml")).splitlines()
+    told = {line.partition(": ")[2]: said[at + 1].split()[0] for at, line in enumerate(said) if line.startswith("# wave")}
+    assert told == {
+        'aws_rds_cluster_instance with identifier "a-1"': "ca_cert_identifier",
+        'aws_db_instance with identifier "single"': "ca_cert_identifier",
+        'aws_db_instance with identifier "replica"': "ca_cert_identifier",
+        'aws_rds_cluster with identifier "multi"': "ca_certificate_identifier",
+    }

@@ -122,12 +122,21 @@ def terraform(inventory_path: Path) -> None:
     if not servers:
         raise InputError("there is no server of the provider `rds` in it", where=str(inventory_path))
     lines = ["# in the same change as the wave of each instance, not after it; `reroot scan` finds the old literals"]
+    instances = {str(s.provider.get("instance", "")) for s in servers}
+    told: set[str] = set()
     for server in servers:
-        instance, ca, old = (server.provider.get(k, "") for k in ("instance", "ca", "old_ca"))
-        kind = "aws_rds_cluster_instance" if server.cluster and not server.provider.get("cluster") else "aws_db_instance"
+        instance, ca, old, whole = (str(server.provider.get(k, "")) for k in ("instance", "ca", "old_ca", "cluster"))
+        if whole:  # a Multi-AZ DB cluster, whose members Terraform does not know
+            kind, id, word = "aws_rds_cluster", whole, "ca_certificate_identifier"
+        else:  # a replica stands beside the instance that it follows, and is no member of a cluster
+            is_member = bool(server.cluster) and server.cluster not in instances
+            kind, id, word = "aws_rds_cluster_instance" if is_member else "aws_db_instance", instance, "ca_cert_identifier"
+        if f"{kind} {id}" in told:
+            continue
+        told.add(f"{kind} {id}")
         lines += [
-            f"\n# wave {server.wave}: {kind} with identifier {json.dumps(instance)}",
-            f"  ca_cert_identifier = {json.dumps(ca)} # was {old}",
+            f"\n# wave {server.wave}: {kind} with identifier {json.dumps(id)}",
+            f"  {word} = {json.dumps(ca)} # was {old}",
         ]
     regions = sorted({(str(s.provider.get("region", "")), str(s.provider.get("ca", ""))) for s in servers})
     for region, ca in regions:
