@@ -102,3 +102,14 @@ def test_bad_input_is_said_and_changes_nothing(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(reroot, ["scan", *words], input="")
     assert result.exit_code != 0
     assert result.exception is not None
+
+
+def test_the_hook_brings_every_grammar() -> None:
+    import tomllib
+
+    import yaml
+
+    root = Path(__file__).parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    [hook] = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert hook["additional_dependencies"] == extras["source"]
