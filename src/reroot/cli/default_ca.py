@@ -143,7 +143,9 @@ def _text(rows: Sequence[Row], wanted: str | None, execute: bool) -> str:
         if row.how in ("done", "would", "unsure") and row.before is not None
     ]
     counted = [
-        f"{sum(row.how == how for row in rows)} {word}" for how, word in WORDS.items() if any(row.how == how for row in rows)
+        f"{sum(row.how == how for row in rows)} {word}"
+        for how, word in WORDS.items()
+        if any(row.how == how for row in rows) and not (wanted is None and how == "so")
     ]
     follow = "next: the same with `--execute`" if any(row.how == "would" for row in rows) else "next: `reroot guide aurora`"
-    return "\n".join([*parts, *back, f"{len(rows)} regions{': ' + ', '.join(counted) if wanted is not None else ''}; {follow}"])
+    return "\n".join([*parts, *back, f"{len(rows)} regions{': ' + ', '.join(counted) if counted else ''}; {follow}"])
