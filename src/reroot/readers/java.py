@@ -109,6 +109,8 @@ def _pkcs12(content: bytes, password: str | None) -> Anchors:
             )
         if password is not None and not password.isascii() and safe.algorithm:
             raise _Refused("keystore password was incorrect: Password is not ASCII", "wrong-password", final=True)
+        if password is not None and safe.algorithm:
+            _look_at_the_cipher(safe.algorithm)
         try:
             plain = _pfx.opened(safe, password)
         except _pbe.WrongPassword:
@@ -117,6 +119,10 @@ def _pkcs12(content: bytes, password: str | None) -> Anchors:
             skipped += 1
             continue
         contents.append(_pfx.bags(plain))
+        if any(bag.odd for bag in contents[-1]):
+            raise _Refused("keystore password was incorrect: a part of an entry is of a type that is not expected", final=True)
+    if password is not None and pfx.mac is not None and len(pfx.mac.salt) < LEAST_SALT:
+        raise _Refused("Integrity check failed: Salt must be at least 8 bytes long", "unsupported", final=True)
     if password is not None and pfx.mac is not None and not _pfx.verifies(pfx, password):
         raise _Refused("Integrity check failed: Failed PKCS12 integrity checking", "wrong-password", final=True)
     found, untrusted, keys = _entries(contents)
@@ -133,9 +139,23 @@ def _pkcs12(content: bytes, password: str | None) -> Anchors:
     return loaded(found, problems)
 
 
+LEAST_SALT = 8
+NO_CIPHERS = ("2.16.840.1.101.3.4.1.22", _pbe.TRIPLE_DES)
+"""AES-192 and triple DES, which PBES2Parameters does not know."""
+
+
+def _look_at_the_cipher(algorithm: bytes) -> None:
+    """com/sun/crypto/provider/PBES2Parameters.java, PBES2Core.java."""
+    salt, _, cipher = _pbe.described(algorithm)
+    if cipher in NO_CIPHERS:
+        raise _Refused("PBE parameter parsing error: expecting the object identifier for AES cipher", "unsupported", final=True)
+    if cipher and salt < LEAST_SALT:
+        raise _Refused("Salt must be at least 8 bytes long", "unsupported", final=True)
+
+
 def _entries(contents: list[list[_pfx.Bag]]) -> tuple[list[Certificate], int, int]:
     """The anchors, how many certificates are none, and how many keys have a certificate: loadSafeContents and what follows it."""
-    entries: dict[str, Certificate | None] = {}
+    entries: dict[str, Certificate | int | None] = {}
     loose: list[tuple[Certificate, bytes | None, str | None]] = []
     keys: list[tuple[str, bytes | None]] = []
     unnamed = 0
@@ -164,14 +184,15 @@ def _entries(contents: list[list[_pfx.Bag]]) -> tuple[list[Certificate], int, in
                     name = str(unnamed)
                 entries[name.lower()] = None
                 if bag.kind != _pfx.SECRET_BAG:
+                    entries[name.lower()] = len(keys)
                     keys.append((name, key_id))
     matched = 0
-    for name, key_id in keys:
+    for number, (name, key_id) in enumerate(keys):
         own = _matching(loose, name, key_id) if key_id is not None else None
-        if own is not None and name.lower() in entries:
+        if own is not None and entries.get(name.lower()) == number:
             entries[name.lower()] = own
             matched += 1
-    return [c for c in entries.values() if c is not None], len(loose) - matched, matched
+    return [c for c in entries.values() if isinstance(c, Certificate)], len(loose) - matched, matched
 
 
 def _matching(loose: list[tuple[Certificate, bytes | None, str | None]], name: str, key_id: bytes) -> Certificate | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,28 @@ def _text(content: bytes, at: int) -> tuple[str, int]:
     end = at + 2 + int.from_bytes(content[at : at + 2], "big")
     if end > len(content):
         raise ValueError("is cut off")
-    return content[at + 2 : end].replace(b"\xc0\x80", b"\0").decode("utf-8", "replace"), end
+    return _modified_utf8(content[at + 2 : end]), end
+
+
+CHARACTERS = re.compile(rb"(?:[\x00-\x7f]|[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2})*")
+
+
+def _modified_utf8(data: bytes) -> str:
+    """What DataInputStream.readUTF makes of it: a zero may take two bytes, and a character beyond the first plane takes six."""
+    if data.isascii():
+        return data.decode()
+    if not CHARACTERS.fullmatch(data):
+        raise ValueError("has an alias that is no text")
+    text, at = [], 0
+    while at < len(data):
+        first = data[at]
+        size = 1 if first < 0x80 else 2 if first < 0xE0 else 3
+        number = first & (0x7F, 0x1F, 0x0F)[size - 1]
+        for byte in data[at + 1 : at + size]:
+            number = number << 6 | byte & 0x3F
+        text.append(chr(number))
+        at += size
+    return "".join(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _bytes(content: bytes, at: int) -> tuple[bytes, int]:

@@ -141,13 +141,22 @@ def cipher_for(algorithm: bytes, password: str, *, zeroed: bool = False) -> Ciph
 
 def rounds_in(algorithm: bytes) -> int:
     """The rounds that an AlgorithmIdentifier names; 0 where it names none that can be read."""
+    return described(algorithm)[1]
+
+
+def described(algorithm: bytes) -> tuple[int, int, str]:
+    """Bytes of salt, rounds and cipher of an AlgorithmIdentifier, as far as they can be read."""
     try:
         kind, parameters = _der.children(algorithm, _der.value(algorithm))[:2]
-        if _oid(algorithm, kind) == PBES2:
-            parameters = _der.children(algorithm, _der.children(algorithm, parameters)[0])[1]
-        return _der.integer(algorithm, _der.children(algorithm, parameters)[1])
+        name = _oid(algorithm, kind)
+        if name == PBES2:
+            derivation, scheme = _der.children(algorithm, parameters)
+            name = _oid(algorithm, _der.children(algorithm, scheme)[0])
+            parameters = _der.children(algorithm, derivation)[1]
+        salt, count = _der.children(algorithm, parameters)[:2]
+        return salt.end - salt.body, _der.integer(algorithm, count), name
     except (ValueError, IndexError):
-        return 0
+        return 0, 0, ""
 
 
 def _cbc(name: str, key: bytes, vector: bytes) -> Cipher:

@@ -21,6 +21,7 @@ TRUSTED_USAGE, ANY_USAGE = "2.16.840.1.113894.746875.1.1", "2.5.29.37.0"
 """Oracle's attribute: without it Java takes no certificate of a PKCS#12 file for trusted (jdk PKCS12KeyStore.java)."""
 
 
+TYPES = {FRIENDLY_NAME: _der.BMP, LOCAL_KEY_ID: _der.OCTETS, TRUSTED_USAGE: _der.OID}
 TOTAL = 2
 """How often the limit of rounds one file may ask for in all its parts."""
 SAFES = 32
@@ -59,7 +60,10 @@ class Pfx:
 
 @dataclass(frozen=True, slots=True)
 class Bag:
-    """One bag: ``raw`` its bytes, ``certificate`` the DER inside a certificate bag, ``trusted`` Java's attribute."""
+    """One bag: ``raw`` its bytes, ``certificate`` the DER inside a certificate bag, ``trusted`` Java's attribute.
+
+    ``odd`` says that a known part of it is of another type than it should be.
+    """
 
     raw: bytes
     kind: str
@@ -67,6 +71,7 @@ class Bag:
     name: str | None = None
     key_id: bytes | None = None
     trusted: bool = False
+    odd: bool = False
 
 
 def parse(content: bytes) -> Pfx:
@@ -195,20 +200,23 @@ def _bag(data: bytes, found: _der.Value) -> Bag:
     raw = data[found.start : found.end]
     certificate = _certificate(data, value) if dotted == CERT_BAG else None
     name, key_id, trusted = None, None, False
+    odd = dotted == CERT_BAG and certificate is None
     for attribute in _der.children(data, attributes[0]) if attributes else ():
         what, held = _der.children(data, attribute)
         members = _der.children(data, held)
-        if not members:
+        known = _der.oid(data[what.body : what.end])
+        if not members and known in (FRIENDLY_NAME, LOCAL_KEY_ID):
             raise ValueError("has an attribute without a value")
-        first = data[members[0].body : members[0].end]
-        match _der.oid(data[what.body : what.end]):
+        first = data[members[0].body : members[0].end] if members else b""
+        odd |= any(member.tag != TYPES.get(known, member.tag) for member in members)
+        match known:
             case "1.2.840.113549.1.9.20":
                 name = first.decode("utf-16-be", "replace")
             case "1.2.840.113549.1.9.21":
                 key_id = first
             case "2.16.840.1.113894.746875.1.1":
                 trusted = True
-    return Bag(raw, dotted, certificate, name, key_id, trusted)
+    return Bag(raw, dotted, certificate, name, key_id, trusted, odd)
 
 
 def _certificate(data: bytes, value: _der.Value) -> bytes | None:
