@@ -203,10 +203,12 @@ def crowd(n: int, garbage: int) -> None:
         print(f"{n} idle TLS clients: {(rss(process.pid) - before) / n / 1024:.1f} KB each")
         for sock in guests:
             sock.close()
-        pester(garbage // 10)
-        before = rss(process.pid)
-        pester(garbage - garbage // 10)
-        print(f"{garbage} connections of garbage: {(rss(process.pid) - before) / 1024:+.0f} KB over the last nine tenths")
+        weighed = []
+        for _ in range(10):
+            pester(garbage // 10)
+            weighed.append(rss(process.pid) // 1024)
+        told = " ".join(map(str, weighed))
+        print(f"{garbage} connections of garbage: {told} KB after each tenth, {weighed[-1] - weighed[0]:+} KB from first to last")
         end(process)
 
 
