@@ -102,11 +102,43 @@ def test_a_session_is_counted_as_begun_once_and_another_one_after_it_too(server,
     connect(clients, server, application_name="twice")
     watch = watching(server, clients)
     who = ("postgres", "postgres", "twice", "127.0.0.1")
-    assert ways(watch.sample())[who] == ("tls", 1, 1)
-    assert ways(watch.sample())[who] == ("tls", 1, 0)
+    assert ways(watch.sample(full=True))[who] == ("tls", 1, 1)
+    assert ways(watch.sample(full=True))[who] == ("tls", 1, 0)
     connect(clients, server, application_name="twice")
-    assert ways(watch.sample())[who] == ("tls", 2, 1)
-    assert ways(watch.sample())[who] == ("tls", 2, 0)
+    assert ways(watch.sample(full=True))[who] == ("tls", 2, 1)
+    assert ways(watch.sample(full=True))[who] == ("tls", 2, 0)
+
+
+def test_between_two_full_looks_only_who_is_new_is_told_and_counted_once(server, clients):
+    watch = watching(server, clients)
+    connect(clients, server, application_name="there")
+    first = watch.sample()
+    assert first.full
+    assert ways(first)["postgres", "postgres", "there", "127.0.0.1"] == ("tls", 1, 1)
+    assert ways(watch.sample()) == {}
+    new = connect(clients, server, application_name="new", sslmode="disable")
+    glance = watch.sample()
+    assert not glance.full
+    assert ways(glance) == {("postgres", "postgres", "new", "127.0.0.1"): ("plaintext", 1, 1)}
+    assert ways(watch.sample()) == {}
+    new.execute("set application_name = 'renamed'")
+    whole = watch.sample(full=True)
+    assert ways(whole)["postgres", "postgres", "there", "127.0.0.1"] == ("tls", 1, 0)
+    assert ("postgres", "postgres", "renamed", "127.0.0.1") in ways(whole)
+
+
+def test_when_many_are_new_the_next_look_is_a_full_one_and_after_a_while_too(server, clients, monkeypatch):
+    watch = watching(server, clients)
+    assert [watch.sample().full for _ in range(2)] == [True, False]
+    known = sum(map(len, watch.recent.values()))
+    monkeypatch.setattr("reroot.collect._backend.MANY_NEW", known + 1)
+    for _ in range(2):
+        connect(clients, server, application_name="many")
+    assert [watch.sample().full for _ in range(2)] == [False, True]
+    monkeypatch.setattr("reroot.collect._backend.MANY_NEW", 1000)
+    assert not watch.sample().full
+    monkeypatch.setattr("reroot.collect._backend.IN_FULL", timedelta())
+    assert watch.sample().full
 
 
 def test_a_user_without_the_right_is_told_how_much_is_hidden(server, clients):
@@ -168,7 +200,8 @@ def test_a_server_is_looked_at_again_and_again_and_the_source_ends(server, clien
     folded = Folded(samples)
     (who,) = (w for w in folded.identities if w.application == "again")
     (tally,) = folded.ways(who).values()
-    assert (tally.sessions, tally.samples, tally.most) == (1, len(samples), 1)
+    assert (tally.sessions, tally.samples, tally.most) == (1, 1, 1)
+    assert [sample.full for sample in samples] == [True, False, False]
     assert [n for _, n in tally.hours] == [1]
 
 
@@ -230,6 +263,7 @@ def test_sessions_that_were_counted_are_not_counted_again_when_only_we_were_cut_
         admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'watcher'")
         assert isinstance(next(s for s in looks if isinstance(s, Missed)), Missed)
         connect(clients, server, application_name="pool")
+        # The next connection begins with a full look.
         samples.append(next(s for s in looks if isinstance(s, Sample)))
         looks.close()
     folded = Folded(samples)

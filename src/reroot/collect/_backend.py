@@ -2,16 +2,19 @@
 One connection to one watched server: what is asked of it, and how little it costs it.
 
 ``pg_stat_ssl`` and ``pg_stat_activity`` are two calls of one function joined again by pid. Here it is called once and grouped on
-the server, and the names of databases and users are looked up once and kept (``bench/sessions.py`` compares the two).
+the server, and the names of databases and users are looked up once and kept. Between two such looks a glance is enough: the start of
+each session is read without that function, which goes through all processes for each of them, and only who is new is asked who it is
+(``bench/sessions.py`` compares the three).
 Source: ``src/backend/utils/adt/pgstatfuncs.c``, PostgreSQL 11 to 18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReachError, RerootError
@@ -32,11 +35,14 @@ SETTINGS = {
     "idle_session_timeout": "0",
     "default_transaction_read_only": "on",
     "enable_sort": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
     "DateStyle": "ISO",
     "TimeZone": "UTC",
 }
 """Set on our own session. ``idle_session_timeout`` is for servers that would end it between two samples; without sorting the
-planner groups by hash, which it would not on its own, since it takes the function for one that returns few rows."""
+planner groups by hash, which it would not on its own, since it takes the function for one that returns few rows; a look is planned
+once."""
 
 SET = """
 select set_config(s.name, w.value, false)
@@ -58,16 +64,25 @@ CLIENTS = frozenset({"client backend", "walsender"})
 
 # gss_enc came with PostgreSQL 12; everything else is there since 11. Background processes have no user, and sessions that our role
 # may not see have no backend_type. Comparing that text on the server would cost it a sixth of the whole look.
-SAMPLE = """
+LOOK = """
 select s.datid, s.usesysid, s.application_name, host(s.client_addr), s.client_port < 0, s.sslversion, s.sslcipher, {gss},
        s.backend_type, count(*), min(s.backend_start), max(s.backend_start),
-       array_agg(s.pid) filter (where s.backend_start > %s), statement_timestamp()
-  from pg_stat_get_activity(null) s
+       array_agg(s.pid) filter (where s.backend_start > %(since)s), statement_timestamp()
+  from {source}
  where s.usesysid is not null and s.pid <> pg_backend_pid()
  group by s.datid, s.usesysid, s.application_name, s.client_addr, s.client_port < 0, s.sslversion, s.sslcipher, {gss},
           s.backend_type
 """
+EVERYBODY = "pg_stat_get_activity(null) s"
+WHO_IS_NEW = """
+       (select pg_stat_get_backend_pid(i) as pid from pg_stat_get_backend_idset() i
+         where pg_stat_get_backend_start(i) > %(since)s and pg_stat_get_backend_pid(i) <> all(%(known)s)) b,
+       pg_stat_get_activity(b.pid) s"""
 
+IN_FULL = timedelta(seconds=50)
+"""Seconds after which all sessions are asked who they are: a session may change its name, and then it is another identity."""
+MANY_NEW = 100
+"""Sessions of the last minute, from which on a glance would not cost much less than a look at all."""
 
 Recent = dict[tuple[Identity, How], frozenset[int]]
 """Processes of the sessions that began around the last look, by what they are counted as."""
@@ -112,7 +127,10 @@ class Backend:
         self.began, self.started = self.ask(START)[0]
         if counted is not None and counted.started == self.started:
             self.recent, self.last = dict(counted.recent), counted.last
-        self.query = SAMPLE.format(gss="s.gss_enc" if self.version >= 120000 else "false")
+        gss = "s.gss_enc" if self.version >= 120000 else "false"
+        self.query, self.glance = (LOOK.format(source=source, gss=gss) for source in (EVERYBODY, WHO_IS_NEW))
+        self.full_at: datetime | None = None
+        self.clock: tuple[datetime, float] | None = None
 
     def close(self) -> None:
         self.connection.close()
@@ -126,7 +144,7 @@ class Backend:
         text = self.source.without_password(str(error))
         return ReachError(text or type(error).__name__, where=self.source.name, hint=_hint(error, text))
 
-    def ask(self, query: str, parameters: tuple[object, ...] = (), *, prepare: bool = False) -> list[tuple[Any, ...]]:
+    def ask(self, query: str, parameters: Sequence[object] | Mapping[str, object] = (), *, prepare: bool = False) -> list[tuple[Any, ...]]:
         import psycopg
 
         try:
@@ -141,14 +159,17 @@ class Backend:
         dsn = psycopg.conninfo.make_conninfo(self.source.renewed().reveal(), dbname=database)
         return Backend(Source(dsn, self.source.name), timeout=timeout)
 
-    def sample(self) -> Sample:
-        """Who is connected now."""
+    def sample(self, *, full: bool = False) -> Sample:
+        """Who is connected now; or, unless *full*, within a minute of such a look only who is new since the last."""
         is_first = self.last is None
         since = (self.last or self.began) - AUTHENTICATION
-        rows = self.ask(self.query, (since,), prepare=True)
-        at = rows[0][13] if rows else self.ask("select statement_timestamp()")[0][0]
-        seen, recent, hidden = [], {}, 0
-        for database, user, application, address, is_local, protocol, cipher, gss, kind, n, oldest, newest, fresh, _ in rows:
+        at: datetime | None = None
+        known = [pid for pids in self.recent.values() for pid in pids]
+        is_full = full or self.full_at is None or self.last is None or self.last - self.full_at >= IN_FULL or len(known) > MANY_NEW
+        rows = self.ask(self.query if is_full else self.glance, {"since": since, "known": known}, prepare=True)
+        seen, recent, hidden = [], {} if is_full else dict(self.recent), 0
+        for database, user, application, address, is_local, protocol, cipher, gss, kind, n, oldest, newest, fresh, when in rows:
+            at = when
             if kind is None:
                 hidden += n
                 continue
@@ -163,12 +184,25 @@ class Backend:
                 kind,
             )
             how = How(protocol or "", cipher or "", bool(gss))
-            pids = frozenset(fresh or ())
-            recent[identity, how] = pids
-            begun = n if is_first else len(pids - self.recent.get((identity, how), frozenset()))
+            pids, before = frozenset(fresh or ()), self.recent.get((identity, how), frozenset())
+            recent[identity, how] = pids if is_full else before | pids
+            begun = n if is_first else len(pids - before)
             seen.append(Session(identity, how, n, begun, oldest, newest))
+        at = at or self._now(is_full)
         self.recent, self.last = recent, at
-        return Sample(self.source.name, at, tuple(seen), hidden, self.started)
+        self.full_at = at if is_full else self.full_at
+        if rows:
+            self.clock = at, monotonic()
+        return Sample(self.source.name, at, tuple(seen), hidden, self.started, is_full)
+
+    def _now(self, must_ask: bool) -> datetime:
+        """The server's time, where nobody came who told it: asked, or reckoned from when it was last told."""
+        if must_ask or self.clock is None:
+            now: datetime = self.ask("select statement_timestamp()")[0][0]
+            self.clock = now, monotonic()
+            return now
+        told, then = self.clock
+        return told + timedelta(seconds=monotonic() - then)
 
     def name(self, catalogue: str, oid: int | None) -> str:
         """The name of a database or role; looked up again only for an oid that was never seen."""

@@ -61,7 +61,8 @@ class Session:
 class Sample:
     """One look at one server, at ``at`` by the server's own clock. ``hidden`` counts sessions that our role may not see.
 
-    ``started`` is when the server was started: after a failover, or a restart, it is another moment.
+    ``started`` is when the server was started: after a failover, or a restart, it is another moment. Where it is not ``full``,
+    ``sessions`` are only those that were not there at the look before.
     """
 
     server: str
@@ -69,6 +70,7 @@ class Sample:
     sessions: tuple[Session, ...]
     hidden: int = 0
     started: datetime | None = None
+    full: bool = True
 
 
 @dataclass(frozen=True, slots=True)
