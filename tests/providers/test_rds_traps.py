@@ -11,7 +11,7 @@ import pytest
 
 from reroot.app import look
 from reroot.collect import aws
-from reroot.collect._awsapi import Login
+from reroot.collect._awsapi import Api, Login, Refused
 from reroot.collect._awsdrift import findings
 from reroot.errors import ProviderError
 from reroot.lab.aurora._catalogue import NEXT, OLD
@@ -149,6 +149,43 @@ def test_a_certificate_that_waits_for_a_restart_shows_nowhere_and_comes_with_a_f
     after = look(fleet.write(members=["a-1", "a-2"]), NOW).plan
     assert {s.name: s.is_cut_over for s in after.servers} == {"a-1": True, "a-2": False}
     assert ("mixed-cluster", "a") in found(fleet)
+
+
+ROLE = "arn:aws:iam::123456789012:role/reroot"
+
+
+def test_a_role_that_was_lent_for_an_hour_is_assumed_again_in_the_middle_of_a_rotation(fleet):
+    site = fleet.site("a-1", role=ROLE)
+    rds.stage(site, NOW)
+    fleet.lab.faults.expired |= set(fleet.lab.api.lent)
+    rds.cut_over(site)
+    assert fleet.serves()["a-1"] == NEXT
+    assert fleet.made("ModifyDBInstance") == 1
+    assert fleet.made("AssumeRole") == 2
+
+
+def test_a_change_whose_role_has_ended_was_not_made_and_is_asked_for_again(fleet):
+    api = Api(Login(role=ROLE, endpoint_url=fleet.lab.url), REGION)
+    api.look("DescribeCertificates")
+    fleet.lab.faults.expired |= set(fleet.lab.api.lent)
+    api.change("ModifyDBInstance", DBInstanceIdentifier="a-1", CACertificateIdentifier=NEXT, ApplyImmediately=True)
+    assert fleet.lab.world.settled()
+    assert fleet.serves()["a-1"] == NEXT
+
+
+def test_a_login_that_has_ended_itself_cannot_assume_the_role_again(fleet):
+    api = Api(Login(role=ROLE, endpoint_url=fleet.lab.url), REGION)
+    api.look("DescribeCertificates")
+    fleet.lab.faults.expired |= {*fleet.lab.api.lent, "AKIALABLABLABLABLAB0"}
+    with pytest.raises(Refused, match="ExpiredToken") as raised:
+        api.look("DescribeCertificates")
+    assert "AssumeRole" in raised.value.where
+
+
+def test_a_role_is_assumed_although_the_first_answers_are_broken(fleet):
+    fleet.lab.faults.once["AssumeRole"] = ["throttle", "error"]
+    Api(Login(role=ROLE, endpoint_url=fleet.lab.url), REGION).look("DescribeCertificates")
+    assert fleet.made("AssumeRole") == 3
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────

@@ -49,6 +49,9 @@ LOCKED_OUT = frozenset(
 """Answers that stay as they are until a person does something: waiting is no help."""
 
 
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+
+
 class Unsure(Exception):
     """A change was sent and its answer is not known: it may have happened."""
 
@@ -133,25 +136,31 @@ class Api:
 
         if operation not in CALLS:
             raise AssertionError(f"{operation} is in no policy")
-        act = getattr(self._connected(), _method(operation))
+        client, renewed = self._connected(), False
         until, tries = self.clock.now() + self._deadline, 0
         while True:
             self._rate.wait()
             try:
-                answer: Mapping[str, Any] = act(**given)
+                answer: Mapping[str, Any] = getattr(client, _method(operation))(**given)
                 return answer
             except (wrong.BotoCoreError, wrong.ClientError) as error:
+                if (
+                    self.login.role and _code(error) in EXPIRED and not renewed
+                ):  # a role is lent for an hour; a rotation lasts longer
+                    client, renewed = self._connected(instead_of=client), True
+                    continue
                 pause = random.uniform(0, min(CAP, BASE * 2**tries))
                 if not again(error) or self.clock.now() + pause > until:
                     raise self.refused(error, operation) from None
                 self.clock.wait(pause)
                 tries += 1
 
-    def _connected(self) -> Any:
+    def _connected(self, instead_of: Any = None) -> Any:
+        """The client; another one *instead_of* one whose role has ended, unless somebody was there before."""
         import botocore.exceptions as wrong
 
         with self._lock:
-            if self._client is None:
+            if self._client is None or self._client is instead_of:
                 try:
                     self._client = _client(self.login, self.region)
                 except (wrong.BotoCoreError, wrong.ClientError) as error:
@@ -187,7 +196,8 @@ def _client(login: Login, region: str) -> Any:
     session = boto3.Session(profile_name=login.profile or None)
     if not login.role:
         return session.client("rds", **where)
-    sts = session.client("sts", **where)
+    # A role may be assumed twice, so boto3 may try again by itself.
+    sts = session.client("sts", **where | {"config": config.merge(Config(retries={"mode": "standard", "total_max_attempts": 6}))})
     try:
         lent = sts.assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
     finally:

@@ -35,6 +35,7 @@ class Api:
 
     def __init__(self, world: World, port: int = 0) -> None:
         self.world = world
+        self.lent: list[str] = []
         api = self
 
         class Door(BaseHTTPRequestHandler):
@@ -130,12 +131,22 @@ class Api:
     def _do(self, action: str, region: str, service: str, fields: Mapping[str, str]) -> Values:
         given = _wire.arguments(service, action, fields)
         if action == "AssumeRole":
-            return _assumed(given)
+            return self._assumed(given)
         act = LOOKS.get(action) or CHANGES.get(action)
         if act is None:
             raise Fault("InvalidAction", f"The stand-in does not know {action}.")
         with self.world.lock:
             return act(self.world, region, given)
+
+    def _assumed(self, given: Mapping[str, Any]) -> Values:
+        """A key of its own for each time that a role is assumed, so that one can expire without the others."""
+        with self.world.lock:
+            lent = f"ASIALABLABLABLAB{len(self.lent):04}"
+            self.lent.append(lent)
+        return {
+            "Credentials": {"AccessKeyId": lent, "SecretAccessKey": SECRET, "SessionToken": "lab", "Expiration": soon(3600)},
+            "AssumedRoleUser": {"AssumedRoleId": "AROALAB:reroot", "Arn": given["RoleArn"]},
+        }
 
 
 def _who(authorization: str) -> tuple[str, str, str]:
@@ -143,10 +154,3 @@ def _who(authorization: str) -> tuple[str, str, str]:
     if signed is None:
         raise Fault("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     return signed[1], signed[2], signed[3]
-
-
-def _assumed(given: Mapping[str, Any]) -> Values:
-    return {
-        "Credentials": {"AccessKeyId": KEY, "SecretAccessKey": SECRET, "SessionToken": "lab", "Expiration": soon(3600)},
-        "AssumedRoleUser": {"AssumedRoleId": "AROALAB:reroot", "Arn": given["RoleArn"]},
-    }
