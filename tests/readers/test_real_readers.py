@@ -12,7 +12,7 @@ import pytest
 from reroot.pki.certificate import Certificate
 from reroot.readers import Anchors, effective
 
-from . import keystores, oracles
+from . import keystores, oddstores, oracles
 from .shapes import armour, pem_shapes, tlv, workshop
 
 Exercised = Callable[[str], None]
@@ -65,7 +65,7 @@ def test_every_shape_is_read_as_java_reads_it(shapes: Mapping[str, Path], reader
 
 @needs_java
 def test_every_key_store_is_read_as_java_reads_it_under_every_type_and_password(tmp_path: Path, exercised: Exercised) -> None:
-    stores = keystores.by_hand() | keystores.by_tools(tmp_path)
+    stores = keystores.by_hand() | keystores.by_tools(tmp_path) | oddstores.pkcs12_files() | oddstores.java_stores()
     questions, names = [], []
     for number, (name, content) in enumerate(stores.items()):
         path = tmp_path / f"{number:03}.store"
@@ -79,7 +79,7 @@ def test_every_key_store_is_read_as_java_reads_it_under_every_type_and_password(
         real[name] = (heard.loads, heard.anchors)
         found = effective("java", "17.0.15", path.read_bytes(), store_type=kind or None, password=password)
         mine[name] = (found.loads, fingerprints(found))
-    assert len(stores) >= 85
+    assert len(stores) >= 160
     assert differences(mine, real) == {}
     exercised(f"java: {len(real)} questions")
 
