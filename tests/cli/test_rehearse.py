@@ -7,9 +7,11 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -180,6 +182,40 @@ def test_a_program_that_connects_again_and_again_is_ended(folder):
     )
     assert code == 0, err
     assert json.loads(out)["conclusion"]["trust"] == "trusts"
+
+
+def fetch(address):
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=30)
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@needs_psql
+def test_a_listening_stage_is_watched_by_its_page(folder):
+    words = ("--next", "chain.pem", "--next-key", "key.pem", "--listen", f"127.0.0.1:{free_port()}", "--page", str(free_port()), "--json")
+    with start(folder, *words) as stage:
+        try:
+            told = [stage.stderr.readline() for _ in range(2)]
+            page = next(line.split()[-1] for line in told if line.startswith("watch it at"))
+            where = next(line.split()[2] for line in told if line.startswith("listening on"))
+            assert "nobody has come yet" in fetch(page).read().decode()
+            port = where.rpartition(":")[2]
+            for _ in range(2):
+                dsn = f"host={HOST} hostaddr=127.0.0.1 port={port} user=u dbname=d sslmode=verify-full sslrootcert=root.pem"
+                subprocess.run(["psql", dsn], cwd=folder, env=clean_environment({"HOME": str(folder)}), capture_output=True, timeout=60)
+                stage.stderr.readline()  # each is told when it has left
+            shown = fetch(page).read().decode()
+            assert "● trusts" in shown
+            assert f"asking for {HOST}" in shown
+        finally:
+            stage.send_signal(signal.SIGINT)
+        out, _ = stage.communicate(timeout=60)
+    assert json.loads(out)["clients"][0]["trust"] == "trusts"
+    assert stage.returncode == 0
 
 
 @needs_psql

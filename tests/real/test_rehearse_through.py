@@ -8,11 +8,14 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from reroot.collect.rehearse import _scenes as scenes
 from reroot.collect.rehearse.command import Place, rehearse
+from reroot.collect.rehearse.listen import Watch
+from reroot.collect.rehearse.stage import Stage
 from reroot.collect.rehearse.through import Upstream, forbidden, look_ahead
 from reroot.errors import InputError, ReachError
 from reroot.lab import ca
@@ -189,6 +192,34 @@ def _as_scram(word):
         .replace("port=5999;dbname=somewhere", f"port={PORT};dbname=postgres").replace("'somebody', ''", "'scram', 'pw'")
         .replace("'somebody')", "'scram', 'pw')").replace('user: "somebody", database: "somewhere"', 'user: "scram", password: "pw", database: "postgres"')
     )  # fmt: skip
+
+
+def test_a_listening_stage_passes_on_who_meets_the_next_chain_and_tells_it(bed):
+    folder, _ = bed
+    chain = scenes.read_chain((folder / "chain.pem").read_bytes())
+    following = replace(scenes.own(Act.NEXT, chain, (folder / "key.pem").read_bytes()), through=upstream(bed))
+    watch = Watch([scenes.control([HOST], datetime.now(UTC)), following])
+    stage = Stage(watch.cast, watch.told)
+    over = Event()
+    with stage:
+        host, port = stage.listen("127.0.0.1", 0)
+
+        def play():
+            while not over.is_set() or stage.guests:
+                stage.turn(0.02)
+
+        thread = Thread(target=play, daemon=True)
+        thread.start()
+        said = []
+        for _ in range(2):
+            dsn = f"host={HOST} hostaddr={host} port={port} user=trusted dbname=postgres sslmode=verify-full sslrootcert={folder}/root.pem"
+            done = subprocess.run(["psql", dsn, "-Atc", "select 42"], env=clean_environment({}), capture_output=True, text=True)
+            said.append(done.stdout.strip())
+        over.set()
+        thread.join(30)
+        assert not stage.guests
+    assert said == ["", "42"]
+    assert [c["through"] for c in watch.data()["clients"]] == [["let in"]]
 
 
 # ── beforehand ───────────────────────────────────────────────────────────────────────────────────

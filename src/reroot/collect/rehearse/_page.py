@@ -189,7 +189,7 @@ def _row(client: Data) -> str:
         _safe(client["connections"]),
         _safe(str(client["last"] or "")[11:19]),
         _lines(reasons),
-        _lines(client["said"]),
+        _lines((*client["said"], *(f"at the real server: {word}" for word in client["through"]))),
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 

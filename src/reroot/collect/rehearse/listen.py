@@ -22,6 +22,7 @@ from .stage import LOOPBACK, Limits, Met, Network, Stage
 
 if TYPE_CHECKING:
     from ._scenes import Scene
+    from .through import Passed
 
 MAX_CLIENTS = 2_000
 """Distinct clients that are told apart; whoever comes after that is served and counted, not remembered."""
@@ -53,6 +54,7 @@ class _Record:
     first: datetime | None = None
     last: datetime | None = None
     concluded: Conclusion | None = None
+    passed: list[Passed] = field(default_factory=list)
 
 
 class Watch:
@@ -98,6 +100,9 @@ class Watch:
             record.reactions.append(met.reaction)
             del record.reactions[:-MAX_REACTIONS]
             record.concluded = None
+            if met.passed is not None:
+                record.passed.append(met.passed)
+                del record.passed[:-MAX_REACTIONS]
         if self.tell is not None:
             self.tell(f"{met.at:%H:%M:%S} {client}: {met.reaction.act.value}: {met.reaction.words}")
 
@@ -131,7 +136,8 @@ class Watch:
 
     def _row(self, client: Client, c: Conclusion) -> dict[str, object]:
         with self._lock:
-            record = replace(self._records[client], reactions=list(self._records[client].reactions))
+            kept = self._records[client]
+            record = replace(kept, reactions=list(kept.reactions), passed=list(kept.passed))
         return {
             "address": client.address,
             "tls_stack": client.stack,
@@ -145,6 +151,7 @@ class Watch:
             "reasons": [{"code": r.code, "text": r.text} for r in c.reasons],
             "hint": c.hint,
             "said": [r.words for r in dict.fromkeys(record.reactions)][:12],
+            "through": list(dict.fromkeys("let in" if p.let_in else p.why or "not yet" for p in record.passed))[:12],
             "users": sorted({str(r.facts["user"]) for r in record.reactions if "user" in r.facts}),
         }
 
