@@ -11,7 +11,7 @@ import pytest
 
 from reroot.app import look
 from reroot.collect import aws
-from reroot.collect._awsapi import Api, Login, Refused
+from reroot.collect._awsapi import Api, Login, Rate, Refused
 from reroot.collect._awsdrift import findings
 from reroot.errors import ProviderError
 from reroot.lab.aurora._catalogue import NEXT, OLD
@@ -19,6 +19,7 @@ from reroot.lab.aurora._clock import Simulated
 from reroot.lab.aurora.fleet import Member, clusters
 from reroot.lab.aurora.world import Cluster, Version
 from reroot.providers import find
+from reroot.providers._rdslogs import refused
 from tests.aurora import REGION, aurora
 
 rds = find("rds")
@@ -149,6 +150,32 @@ def test_a_certificate_that_waits_for_a_restart_shows_nowhere_and_comes_with_a_f
     after = look(fleet.write(members=["a-1", "a-2"]), NOW).plan
     assert {s.name: s.is_cut_over for s in after.servers} == {"a-1": True, "a-2": False}
     assert ("mixed-cluster", "a") in found(fleet)
+
+
+REFUSAL = "2026-11-23 10:31:{:02} UTC:10.0.0.9({}):[unknown]@[unknown]:[{}]:LOG:  could not accept SSL connection: {}\n"
+
+
+def test_a_large_log_is_read_once_however_often_one_looks_at_it(fleet):
+    """RDS gives a megabyte at a time; from the beginning at each look, a busy hour would never be read."""
+    path = fleet.folder / "server.log"
+    path.write_text("".join(REFUSAL.format(n % 60, n, n, "EOF detected").replace("10.0.0.9", "10.0.0.3") for n in range(25_000)))
+    fleet.lab.instance("a-1").stage.log = path
+    since = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+    looks = []
+
+    def grow(seconds):
+        looks.append(fleet.made("DownloadDBLogFilePortion"))
+        with path.open("a") as file:
+            file.write(whole[:50] if len(looks) == 1 else whole[50:] if len(looks) == 2 else "")
+
+    whole = REFUSAL.format(5, 1, 1, "tlsv1 alert unknown ca")
+    clock = Simulated()
+    clock.wait = grow
+    rate = Rate(10, clock)
+    rate.gap = 0.0
+    api = Api(Login(endpoint_url=fleet.lab.url), REGION, rate=rate)
+    assert refused(api, "a-1", since, 60.0, 5.0, ours="10.0.0.3") == ("10.0.0.9 refused the certificate: tlsv1 alert unknown ca",)
+    assert looks == [3, 4], "three portions, then what is new: half a line, and its other half"
 
 
 ROLE = "arn:aws:iam::123456789012:role/reroot"
