@@ -385,8 +385,9 @@ class Strength(Enum):
 class Evidence:
     """Something found, probed, seen, rehearsed or read, with its source and time.
 
-    ``kind`` is ``setting``, ``trust-store``, ``served-chain``, ``session``, ``rehearsal`` or ``unreadable``; ``subject`` is
-    whom it is about (a client, an endpoint, a file); ``facts`` are plain JSON values without secrets.
+    ``kind`` is ``setting``, ``trust-store``, ``served-chain``, ``session``, ``refusal`` (of a login or a certificate), ``window`` (in
+    which it was looked), ``outgoing`` (where a server itself connects to), ``log`` (that was read), ``rehearsal``, ``restart`` or
+    ``unreadable``; ``subject`` is whom it is about (a client, an endpoint, a file); ``facts`` are plain JSON values without secrets.
     """
 
     kind: str

@@ -145,7 +145,7 @@ def to_evidence(folded: Folded, enforced: Mapping[str, Enforcement], hour: str =
     Facts: the identity's fields, ``hour`` (``""`` where the fold is not of one), ``encryption`` (``tls``, ``gss``, ``plaintext``,
     ``local``), ``protocol``, ``cipher``, ``sessions``, ``first_seen``, ``last_seen``, ``newest`` (start of the latest session) and
     ``accepts``: which logins the server takes from it, None when that is not known. Of a window: ``first``, ``last``, ``looks``,
-    ``hidden`` and ``started``.
+    ``hidden``, ``started`` and ``starts``: all of them, where the server was restarted or failed over.
     """
     for (who, how), tally in sorted(folded.tallies.items()):
         known = enforced.get(who.server)
@@ -177,6 +177,7 @@ def to_evidence(folded: Folded, enforced: Mapping[str, Enforcement], hour: str =
             "looks": window.samples,
             "hidden": window.hidden,
             "started": window.starts[-1].isoformat() if window.starts else "",
+            "starts": [at.isoformat() for at in window.starts],
         }
         yield Evidence("window", server, SOURCE, window.last, Strength.OBSERVED, facts)
 
