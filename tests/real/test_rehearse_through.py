@@ -190,7 +190,7 @@ def _as_scram(word):
         word.replace("somebody@", "scram:pw@").replace("user=somebody", "user=scram&password=pw").replace("/somewhere", "/postgres")
         .replace(":5999", f":{PORT}").replace("port: 5999", f"port: {PORT}")
         .replace("port=5999;dbname=somewhere", f"port={PORT};dbname=postgres").replace("'somebody', ''", "'scram', 'pw'")
-        .replace("'somebody')", "'scram', 'pw')").replace('user: "somebody", database: "somewhere"', 'user: "scram", password: "pw", database: "postgres"')
+        .replace("'somebody')", "'scram', 'pw')").replace("}).connect()", "}).connect().then(() => process.exit(0))").replace('user: "somebody", database: "somewhere"', 'user: "scram", password: "pw", database: "postgres"')
     )  # fmt: skip
 
 
