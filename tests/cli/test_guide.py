@@ -223,6 +223,13 @@ def test_one_denied_call_leaves_the_rest_standing(fleet):
     assert "orders-1" in done.stdout
 
 
+def test_a_role_that_may_not_be_assumed_is_named_with_what_it_needs(fleet):
+    fleet.lab.faults.denied.add("AssumeRole")
+    done = guide(fleet, "--role", "arn:aws:iam::111111111111:role/reroot", code=4)
+    assert "us-east-1: DescribeDBInstances: AccessDenied" in done.stdout
+    assert "the role must trust this login" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

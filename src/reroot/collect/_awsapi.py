@@ -33,6 +33,7 @@ HINTS: Mapping[str, str] = {
     "OptInRequired": "the account did not opt into this region",
     "AuthFailure": "check the profile and its key",
     "SignatureDoesNotMatch": "check the secret key and this machine's clock",
+    "AssumeRole AccessDenied": "the role must trust this login, and the login be allowed `sts:AssumeRole` of it",
     "AccessDenied": "`reroot emit iam` prints the rights that are needed",
     "AccessDeniedException": "`reroot emit iam` prints the rights that are needed",
     "DBInstanceNotFound": "it is gone, or in another region or account",
@@ -175,7 +176,8 @@ class Api:
             hint = "log in: `aws configure`, `aws sso login`, or set `AWS_PROFILE`" if _is_login(error) else ""
             return Refused("NoCredentials" if _is_login(error) else "", str(error).splitlines()[0], where=where, hint=hint)
         said = getattr(error, "response", {}).get("Error", {}).get("Message") or code
-        return Refused(code, f"{code}: {said}", where=where, hint=HINTS.get(code, ""))
+        hint = f"{operation} {code}" if operation == "AssumeRole" else code
+        return Refused(code, f"{code}: {said}", where=where, hint=HINTS.get(hint) or HINTS.get(code, ""))
 
 
 @lru_cache(maxsize=256)
