@@ -93,6 +93,16 @@ def test_an_interrupted_watch_shows_what_it_has_seen(server):
     assert out.splitlines()[0].startswith(("server", "nobody"))
 
 
+def test_servers_are_named_in_a_file_or_on_standard_input(server, tmp_path):
+    told = json.loads(run("--from", "-", "--json", given=f"# ours\n\n{dsn(server)}\n").stdout)
+    assert list(told["servers"]) == [f"127.0.0.1:{server.port}"]
+    (tmp_path / "list").write_text(f"{dsn(server)}\n{dsn(server)}\n")
+    told = json.loads(run("--from", str(tmp_path / "list"), "--json").stdout)
+    (one,) = told["servers"].values()
+    assert (one["looks"], len(one["starts"])) == (1, 1)
+    assert any("host postgres postgres" in rule for rule in one["takes_plaintext_by"])
+
+
 def test_two_databases_of_one_server_are_told_apart():
     first, second = sources_of(["host=db dbname=a", "host=db dbname=b", "host=db dbname=a"], None, None, None)
     assert (first.name, second.name) == ("db:5432", "db:5432 #2")
