@@ -296,6 +296,10 @@ def pem_shapes() -> dict[str, bytes]:
         "PKCS7 in DER": pkcs7(w.a.der, w.b.der),
         "PKCS7 in DER, empty": pkcs7(),
         "base64 without armour": base64.b64encode(w.a.der),
+        "rejected, then plain": armour("TRUSTED CERTIFICATE", w.a.der + tlv(0x30, tlv(0xA0, SERVER_AUTH))) + a + b,
+        "plain, then rejected": a + b + armour("TRUSTED CERTIFICATE", w.a.der + tlv(0x30, tlv(0xA0, SERVER_AUTH))),
+        "end line twice, no line end": a + END + b"CERTIFICATE-----",
+        "begin line at the end, no line end": a + BEGIN + b"CERTIFICATE-----",
         "HTML": b"<html><body>404 Not Found</body></html>\n",
     }
     return shapes

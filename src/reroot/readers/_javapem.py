@@ -166,7 +166,7 @@ def _armoured_25(content: bytes, at: int) -> tuple[bytes, int] | None:
         return None
     begun = BEGUN.match(content, opening + 5)
     if begun is None:
-        stop = re.compile(rb"[^-\r\n]*-{0,5}").match(content, opening + 5)
+        stop = re.compile(rb"[^-\r\n]*-{0,4}").match(content, opening + 5)
         if stop is not None and stop.end() >= len(content):
             return None
         raise NotLoaded("Incomplete header")

@@ -15,11 +15,13 @@ def anchors(question: Question) -> Anchors:
         return failed(f"Node.js loads PEM here, not `{question.store_type}`", "wrong-type")
     found: list[Certificate] = []
     problems: list[Problem] = []
+    seen: dict[bytes, bool] = {}
     try:
         for der, settings in certificates(question.content, OPENSSL, file=False, trusted=True):
-            if settings and not trusts_servers(settings):
+            if der not in seen and settings and not trusts_servers(settings):
                 problems.append(Problem("not-for-servers", "a certificate is trusted, but not for TLS servers"))
-            else:
+                seen[der] = False
+            if seen.setdefault(der, True):  # the store keeps the first of equal certificates, with its settings
                 found.append(Certificate(der))
     except BadPem as error:
         problems.append(Problem("damaged-block", f"reading stopped here without an error: {error}; what follows is not trusted"))

@@ -25,15 +25,18 @@ def load(content: bytes, version: tuple[int, ...]) -> Anchors:
     certificates: list[Certificate] = []
     problems: list[Problem] = []
     revocations = 0
+    seen: dict[bytes, bool] = {}
     try:
         for number, block in enumerate(read(content, version), 1):
             if block.label in (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"):
                 found = _certificate(block)
                 if found is None:
                     raise BadPem(f"block {number} holds no certificate")
-                if found[1] and not trusts_servers(found[1]):
+                # The store keeps the first of equal certificates, with its settings.
+                if found[0] not in seen and found[1] and not trusts_servers(found[1]):
                     problems.append(Problem("not-for-servers", f"block {number} is trusted, but not for TLS servers"))
-                else:
+                    seen[found[0]] = False
+                if seen.setdefault(found[0], True):
                     certificates.append(Certificate(found[0]))
             elif block.label == b"X509 CRL":
                 if not _is_crl(block.der) or block.header:

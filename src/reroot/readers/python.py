@@ -59,6 +59,6 @@ READER = Reader(
     read=anchors,
     source="CPython Modules/_ssl.c load_verify_locations, _add_ca_certs",
     stack="openssl",
-    proven=("3.11",),
+    proven=("3.11", "3.13"),
     takes=("PEM", "CADATA", "DER"),
 )
