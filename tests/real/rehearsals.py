@@ -171,14 +171,11 @@ def programs(folder: Path) -> list[Program]:
         "pgjdbc-42.7.4": str(CACHE / "postgresql-42.7.4.jar"),
     }.items():
         if shutil.which("java") and os.path.exists(jar):
-            source = folder / "Connect.java"
-            source.write_text(JAVA)
-            start = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jar, str(source))
+            start = _java(folder, "Connect", JAVA, jar)
             add(name, "jsse", lambda m, r, start=start: [*start, _jdbc(m, r)])
     hikari = ":".join(f"/usr/share/java/{jar}.jar" for jar in ("HikariCP", "slf4j-api", "postgresql"))
     if shutil.which("java") and os.path.exists("/usr/share/java/HikariCP.jar"):
-        (folder / "Pool.java").write_text(POOL)
-        start = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", hikari, str(folder / "Pool.java"))
+        start = _java(folder, "Pool", POOL, hikari)
         add("hikaricp", "jsse", lambda m, r, start=start: [*start, _jdbc(m, r)])
     node = CACHE / "node"
     for name, module, code in (("node-postgres", "pg", NODE_PG), ("postgres-js", "postgres", POSTGRES_JS)):
@@ -200,6 +197,17 @@ def programs(folder: Path) -> list[Program]:
     if once is not None:
         add("pgx", "go", lambda m, r: [str(once), url(m, r)])
     return found
+
+
+def _java(folder: Path, name: str, code: str, path: str) -> list[str]:
+    """A program in one class: compiled where there is a compiler, else from its source."""
+    source, start = folder / f"{name}.java", ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]
+    if not source.exists():
+        source.write_text(code)
+        if shutil.which("javac"):
+            env = clean_environment({})
+            subprocess.run(["javac", "-d", str(folder), "-cp", path, str(source)], check=True, capture_output=True, env=env)
+    return [*start, f"{path}:{folder}", name] if (folder / f"{name}.class").exists() else [*start, path, str(source)]
 
 
 def _django(folder: Path) -> Line | None:

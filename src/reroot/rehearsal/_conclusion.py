@@ -109,7 +109,7 @@ def _untouched(met: Sequence[Reaction], told: tuple[Reason, ...]) -> Conclusion:
         return Conclusion(Trust.NEVER_ASKS, reasons=(why, *told), now=Trust.NEVER_ASKS)
     why = Reason("never-came", "no connection came to the stage", SOURCE)
     return Conclusion(
-        Trust.CANNOT_TELL, reasons=(why, *told), hint="does it connect to another name or port? name it with `--server`"
+        Trust.CANNOT_TELL, reasons=(why, *told), hint="does it connect at all? and to another name or port? then name that with `--server`"
     )
 
 
