@@ -124,6 +124,8 @@ def _show_text(shown: Shown) -> str:
         lines.append(f"{shown.reader} trusts {_count(len(shown.anchors.certificates), 'root')}:")
         lines += ["", table(("root", "valid to", "key", "SHA-256"), (_row(c) for c in shown.anchors.certificates), indent="  ")]
     remarks = [*(f"{p.code}: {p.text}" for p in shown.problems), *shown.roots.notes]
+    if not shown.anchors.loads and shown.roots.format in ("pem", "der", "pkcs7") and shown.reader.startswith("java"):
+        remarks.append("as a trust store of its own; `--store-type PEM` is how pgJDBC reads its sslrootcert")
     if not shown.proven:
         remarks.append(f"the rules for {shown.reader} were not run beside the real loader")
     if remarks:

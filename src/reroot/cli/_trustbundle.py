@@ -157,4 +157,9 @@ def _text(made: Chosen, written: Sequence[Written]) -> str:
         if written
         else "name files with `-o pem=FILE,p12=FILE`"
     )
-    return "\n".join([*lines, "", f"{len(made.roots)} roots for {made.title}, {len(written)} files; {last}"])
+    counts = f"{_count(len(made.roots), 'root')} for {made.title}, {_count(len(written), 'file')}"
+    return "\n".join([*lines, "", f"{counts}; {last}"])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -12,7 +12,8 @@ def anchors(question: Question) -> Anchors:
     kind = (question.store_type or "PEM").upper()
     if kind != "PEM":
         return failed(f"native-tls loads PEM here, not `{question.store_type}`", "wrong-type")
-    openssl = question.version[:2] or (3, 0)
+    # native-tls itself is at 0.2; a version from 1 on is that of the OpenSSL beneath it.
+    openssl = question.version[:2] if question.version >= (1,) else (3, 0)
     all_of_them = certificates(question.content, openssl, file=False, trusted=False)
     try:
         first = next(all_of_them, None)
@@ -31,4 +32,5 @@ READER = Reader(
     read=anchors,
     source="rust-native-tls 0.2 src/imp/openssl.rs; rust-openssl X509::from_pem",
     stack="openssl",
+    proven=("0.2",),
 )
