@@ -30,7 +30,7 @@ from .model import (
     Verdict,
 )
 from .pki import Certificate, TrustSet
-from .pki.judge import check_chain, check_name, parse_failure
+from .pki.judge import check_chain, check_name, handshake_doubt, parse_failure
 from .pki.public_roots import may_be_public
 from .roots import Roots, collect
 
@@ -232,7 +232,8 @@ def _handshake(
     if unreadable is not None:
         return Handshake.FAILED, (unreadable,)
     if not policy.chain and not policy.names:
-        return Handshake.UNVERIFIED, policy.reasons
+        doubt = handshake_doubt(policy.stack, chain) if chain is not None else None
+        return (Handshake.UNVERIFIED, policy.reasons) if doubt is None else (Handshake.UNDECIDED, (doubt,))
     if chain is None:
         return Handshake.UNDECIDED, (Reason("chain-unknown", "which chain the server presents is not known"),)
     return _judge_chain(policy, roots, chain, host, when)

@@ -8,6 +8,7 @@ from reroot import drivers
 from reroot.errors import SettingsError
 from reroot.lab import ca
 from reroot.model import Ask, Check, Given, OnDistrust, RootsFrom
+from reroot.roots import collect
 from tests.machine import machine
 
 ROOT = ca.root("corp-root").cert_pem
@@ -15,6 +16,7 @@ FILES = {
     "/r.pem": ROOT,
     "/jdk/lib/security/cacerts": b"",
     "/home/.postgresql/root.crt": ROOT,
+    "/two.pem": b"the first:\n" + ca.root("other-root").cert_pem + ROOT,
     "/home/.pg_service.conf": b"[orders]\nhost=db\nsslmode=verify-ca\nsslrootcert=/r.pem\n",
 }
 DRIVER = drivers.find("pgjdbc")
@@ -166,3 +168,9 @@ def test_a_password_is_never_shown():
 def test_the_runtimes_trust_store_is_found(more, path):
     query = "?sslmode=require&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"
     assert policy(client(query, **more)).roots.path == path
+
+
+def test_the_factory_for_one_certificate_takes_the_first_of_a_bundle():
+    given = client("?sslfactory=org.postgresql.ssl.SingleCertValidatingFactory&sslfactoryarg=file:/two.pem")
+    titles = [root.title for root in collect(policy(given), given.files).certificates]
+    assert titles == ["other-root"]

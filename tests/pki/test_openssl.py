@@ -110,3 +110,9 @@ def test_revocation_needs_a_list_for_every_certificate():
     assert check(PLAIN, (LEAF, MIDDLE), ROOT, crls=ders, checks_revocation=True).trusted is True
     assert check(PLAIN, (LEAF, MIDDLE), ROOT, crls=ders[:1], checks_revocation=True).trusted is False
     assert check(PLAIN, (LEAF, MIDDLE), ROOT, crls=(), checks_revocation=True).trusted is False
+
+
+@pytest.mark.parametrize(("version", "expected"), [("1.1.1", None), ("3.0.19", True)])
+def test_a_twin_with_a_key_of_another_kind_may_mislead_openssl_1(version, expected):
+    twin = ca.root("corp-root", key="rsa2048")
+    assert check(replace(PLAIN, version=version), (SOUND,), ROOT, twin).trusted is expected

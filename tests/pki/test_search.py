@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from reroot.lab import ca
 from reroot.model import Stack
 from reroot.pki import TrustSet
-from reroot.pki.judge import check_chain, parse_failure
+from reroot.pki.judge import check_chain, handshake_doubt, parse_failure
 from reroot.pki.public_roots import may_be_public
 from tests.machine import NOW, served
 
@@ -134,3 +134,11 @@ def test_a_client_of_the_systems_roots_on_a_new_go_is_answered_without_a_warning
 def test_rustls_must_be_able_to_use_the_leaf_even_where_nothing_is_checked(defects, code):
     found = parse_failure(Stack("webpki"), served(ca.leaf(ca.root("r"), "db", **defects)))
     assert (found.code if found else "") == code
+
+
+@pytest.mark.parametrize(("signature", "doubted"), [("sha1", True), ("sha256", False)])
+def test_java_and_a_server_may_not_agree_on_a_leaf_signed_with_sha1(signature, doubted):
+    root = ca.root("r", key="rsa2048")
+    chain = served(ca.leaf(root, "db", key="rsa2048", signature=signature))
+    assert (handshake_doubt(Stack("java", "17"), chain) is not None) is doubted
+    assert handshake_doubt(Stack("openssl", "3.0"), chain) is None

@@ -59,7 +59,7 @@ def dblink(s: Scenario, t: Target) -> Spelled | None:
 
 
 def subscription(s: Scenario, t: Target) -> Spelled | None:
-    return dblink(s, t) if s.accepts in ("hostssl", "hostnossl") and s.extra != "two-hosts" else None
+    return dblink(s, t) if s.accepts in ("hostssl", "hostnossl") and s.extra not in ("two-hosts", "socket") else None
 
 
 def postgres_fdw(s: Scenario, t: Target) -> Spelled | None:

@@ -43,6 +43,8 @@ LIBPQ_FACTORIES = frozenset({"", f"{PRE}LibPQFactory", f"{PRE}jdbc4.LibPQFactory
 JAVA_FACTORY = f"{PRE}DefaultJavaSSLFactory"
 BLIND_FACTORY = f"{PRE}NonValidatingFactory"
 SINGLE_FACTORY = f"{PRE}SingleCertValidatingFactory"
+# It reads as `keytool -importcert` does: the first certificate of a bundle, and no other.
+ONE_CERTIFICATE = "keytool"
 
 PASSWORDS = SECRETS | {"sslpassword"}
 
@@ -199,13 +201,13 @@ def _single(given: Given, settings: Settings) -> RootSource:
     """The one certificate of SingleCertValidatingFactory: `file:`, `classpath:`, `env:`, `sys:` or PEM text."""
     argument = settings.get("sslfactoryarg")
     if argument.startswith("file:"):
-        return RootSource(RootsFrom.SETTING, argument.removeprefix("file:"), "java", store_type="PEM")
+        return RootSource(RootsFrom.SETTING, argument.removeprefix("file:"), ONE_CERTIFICATE)
     if argument.startswith("env:"):
         return RootSource(
-            RootsFrom.ENVIRONMENT, "", "java", store_type="PEM", inline=given.env.get(argument.removeprefix("env:"), "").encode()
+            RootsFrom.ENVIRONMENT, "", ONE_CERTIFICATE, inline=given.env.get(argument.removeprefix("env:"), "").encode()
         )
     if argument.startswith("-----BEGIN CERTIFICATE-----"):
-        return RootSource(RootsFrom.SETTING, "", "java", store_type="PEM", inline=argument.encode())
+        return RootSource(RootsFrom.SETTING, "", ONE_CERTIFICATE, inline=argument.encode())
     return RootSource(RootsFrom.CODE, "", "java")
 
 

@@ -22,6 +22,7 @@ UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {
     "java": search.java_cannot_parse,
     "webpki": search.webpki_cannot_use,
 }
+DOUBTFUL: Mapping[str, Callable[[Chain], Reason | None]] = {"java": search.java_may_not_be_served}
 
 
 def check_chain(stack: Stack, chain: Chain, anchors: TrustSet, when: datetime) -> ChainCheck:
@@ -40,4 +41,10 @@ def check_name(rules: str, leaf: Certificate, host: str) -> tuple[Reason, ...]:
 def parse_failure(stack: Stack, chain: Chain) -> Reason | None:
     """Why *stack* cannot even read *chain*, so that a handshake fails although nothing is checked; None when it can."""
     look = UNREADABLE.get(stack.family)
+    return None if look is None else look(chain)
+
+
+def handshake_doubt(stack: Stack, chain: Chain) -> Reason | None:
+    """Why it is not known whether *stack* and a server with *chain* agree on a handshake at all, before anything is checked."""
+    look = DOUBTFUL.get(stack.family)
     return None if look is None else look(chain)

@@ -74,6 +74,8 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
         return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
     except (ValueError, crypto.Error) as error:
         return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
+    if (other := _other_kind_of_key(stack, path, anchors)) is not None:
+        return ChainCheck(None, (other,), path)
     unlisted = () if _numbers(stack.version) >= (3, 6) else _anchor_revocation(path, anchors, when)
     if unlisted and not stack.version:
         return ChainCheck(None, unlisted, path)
@@ -81,6 +83,18 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
     if against:
         return ChainCheck(False, against, path)
     return _level(stack, path)
+
+
+def _other_kind_of_key(stack: Stack, path: tuple[Certificate, ...], anchors: TrustSet) -> Reason | None:
+    """Before 3.0 an issuer was taken by name alone, also where its key cannot have made the signature; this OpenSSL looks on."""
+    if not stack.version.startswith("1."):
+        return None
+    for issuer in path[1:]:
+        for twin in anchors.certificates:
+            if twin.is_readable and twin.subject == issuer.subject and twin.key[0] != issuer.key[0]:
+                text = f"{named(twin)} has the name of {named(issuer)} and a key of another kind: OpenSSL 1 may take the one for the other"
+                return Reason("signature-failure", text, SOURCE)
+    return None
 
 
 def _refusal(error: crypto.X509StoreContextError) -> Reason:

@@ -190,6 +190,14 @@ def java_cannot_parse(chain: Path) -> Reason | None:
     return None
 
 
+def java_may_not_be_served(chain: Path) -> Reason | None:
+    """Java offers no SHA-1 for certificates, and a server on OpenSSL 3.5 then has none to serve; one on 3.0 serves it all the same."""
+    if not chain or not chain[0].is_readable or chain[0].is_self_issued or chain[0].signature_hash != "sha1":
+        return None
+    text = f"{named(chain[0])} is signed with SHA-1, which Java does not offer to take: whether the server serves it all the same is its OpenSSL's"
+    return Reason("weak-signature", text, JAVA.source)
+
+
 def webpki_cannot_use(chain: Path) -> Reason | None:
     """The leaf's key proves the handshake even where nothing is checked: webpki must parse the leaf and know the key's kind."""
     if not chain or not chain[0].is_readable:

@@ -70,6 +70,7 @@ def main():
     with Postgres(installation=debian, settings={"wal_level": "logical"}, name="outgoing") as server:
         # The lab lets its servers serve weak certificates; what goes out from this one must be as strict as Debian is.
         shutil.copyfile("/etc/ssl/openssl.cnf", server.folder / "openssl.cnf")
+        server.restart()
         where = f"host={server.folder} port={server.port} user=postgres dbname=postgres"
         with psycopg.connect(where, autocommit=True) as session:
             if name != "subscription":
