@@ -341,7 +341,7 @@ def test_looks_are_tried_again_until_the_deadline_and_then_given_up(fleet):
     assert 55 < course.now() < 61
 
 
-def test_no_call_is_made_before_its_turn_whoever_makes_it(fleet):
+def test_two_calls_are_never_closer_than_the_gap_whoever_makes_them(fleet):
     rate = Rate(50)
     api, began = fleet.api(rate=rate), rate.clock.now()
     threads = [threading.Thread(target=lambda: [api.look("DescribeCertificates") for _ in range(10)]) for _ in range(3)]
@@ -352,6 +352,19 @@ def test_no_call_is_made_before_its_turn_whoever_makes_it(fleet):
     moments = sorted(at for at, _, _, action in fleet.lab.world.calls if action == "DescribeCertificates")
     assert len(moments) == 30
     assert all(at - began >= number * rate.gap - 1e-6 for number, at in enumerate(moments))
+
+
+def test_who_comes_late_does_not_bring_the_next_one_nearer():
+    class Late(Simulated):
+        def wait(self, seconds):
+            super().wait(seconds * 1.9)
+
+    clock = Late()
+    rate, turns = Rate(10, clock), []
+    for _ in range(100):
+        rate.wait()
+        turns.append(clock.now())
+    assert min(b - a for a, b in pairwise(turns)) >= rate.gap - 1e-9
 
 
 def test_a_call_that_no_policy_names_is_refused_by_the_client_itself(fleet):

@@ -156,6 +156,6 @@ def test_a_large_fleet_on_a_bad_day(large):
         f"{len(done)} done, each by a handshake; {len(moments)} calls in {moments[-1] - first:.0f} s, {busiest} in the busiest second; "
         f"{time.process_time() - began:.0f} s of CPU"
     )
-    # The clock of a wall goes on between a call's turn and its arrival, so there two turns may arrive together, but none early.
+    # By the wall's clock one call may take longer on its way than the next, so there eleven may arrive in a second, but none early.
     assert all(at - first >= number / PER_SECOND - 1e-6 for number, at in enumerate(moments))
     assert busiest <= PER_SECOND or not large.day.simulated

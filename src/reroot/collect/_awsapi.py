@@ -83,12 +83,12 @@ class Rate:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
+        """Until it is one's turn. Who comes late does not bring the next one nearer: two calls are never closer than the gap."""
         with self._lock:
             now = self.clock.now()
-            mine = max(now, self._next)
-            self._next = mine + self.gap
-        if mine > now:
-            self.clock.wait(mine - now)
+            if self._next > now:
+                self.clock.wait(self._next - now)
+            self._next = max(self.clock.now(), self._next) + self.gap
 
 
 RATE = Rate()
