@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -303,6 +304,29 @@ def test_the_command_tells_what_the_server_asks_and_that_it_let_the_program_in(b
     assert "SCRAM-SHA-256-PLUS" in err
     assert [r["code"] for r in json.loads(out)["beside"]] == ["through-let-in"]
     assert "pw" not in (out + err).replace("sha256", "").split()
+
+
+def test_a_service_that_goes_on_is_ended_by_the_user_and_concluded(bed):
+    script = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE); p.wait()"
+    words = (*KEYED, "--show-output", "--through", f"localhost:{bed[1].port}", "--way", "PGHOSTADDR")
+    command = ("--", sys.executable, "-c", script, *psql(bed)[:2], "-Atc", "select 'ready'", "-c", "select pg_sleep(600)")
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("reroot")), "rehearse", *words, *command],
+        cwd=bed[0],
+        env=clean_environment({"HOME": "/nonexistent"}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        for line in running.stderr:
+            if line.strip() == "ready":
+                break
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=100)
+    document = json.loads(out)
+    assert document["conclusion"]["trust"] == "trusts", err
+    assert [r["code"] for r in document["beside"]] == ["through-let-in"]
+    assert running.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -250,9 +250,9 @@ def _through(
         raise InputError(f"{why}: it would be refused behind a stage, whatever its trust", hint="rehearse it without `--through`")
     place = _place(to)
     upstream = Upstream(place.host, place.port, roots.read_bytes() if roots else b"", plain)
-    for note in look_ahead(upstream, *login_in(command, os.environ)).notes:
-        if not quiet:
-            click.echo(note, err=True)
+    ahead = look_ahead(upstream, *login_in(command, os.environ))
+    if not quiet:
+        click.echo("\n".join((*ahead.notes, "it runs there until it ends, or for as long as `--for` says; Ctrl-C ends it")), err=True)
     return [replace(s, through=upstream, prepared={}) if s.act is Act.NEXT else s for s in scenes]
 
 

@@ -91,6 +91,10 @@ class Performance:
             try:
                 self._start(stage, journey)
                 self._watch(stage, began)
+            except KeyboardInterrupt:
+                if not self._went_through():
+                    raise
+                # Whoever let it go through for as long as it likes has seen enough.
             finally:
                 code = self._end(stage)
                 report = _read_all(journey.report)
@@ -211,7 +215,7 @@ class Performance:
             if self.child.poll() is not None and not stage.guests:
                 stage.turn(0.0)  # what came with its last breath
                 return
-            if any(m.passed is not None for m in self.met):
+            if self._went_through():
                 if self.lasting is not None and now - began > self.lasting:
                     return
                 continue  # it does its work, for as long as that takes
@@ -222,6 +226,9 @@ class Performance:
                 return
             if now - began > self.patience + 30:
                 return
+
+    def _went_through(self) -> bool:
+        return any(m.passed is not None for m in self.met)
 
     def _end(self, stage: Stage) -> int | None:
         """The program's own exit code; None when it was us who ended it, with everything it has started in its session."""
