@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from reroot.collect.scan import _look, _patience
 from reroot.collect.scan._document import document
+from reroot.collect.scan._finding import Harvest
+from reroot.collect.scan._reader import Page
+from reroot.collect.scan._recognise import recognise
 from reroot.collect.scan._scan import Scan, scan
 from reroot.reports import find
 
@@ -222,3 +226,36 @@ def test_one_statement_full_of_telling_words_is_read_once(tmp_path: Path) -> Non
     (tmp_path / "data.py").write_text(f"ROWS = [\n{rows}]\n")
     (tmp_path / "app.env").write_text(GOOD)
     assert any(f.path == "app.env" for f in scanned(tmp_path).findings)
+
+
+def test_a_file_that_takes_without_end_is_left_and_the_others_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spin(page: Page, path: str) -> Harvest:
+        while "spin" in path:
+            pass
+        return recognise(page, path)
+
+    monkeypatch.setattr(_look, "recognise", spin)
+    monkeypatch.setattr(_patience, "SECONDS", 0.05)
+    for name in ("a.env", "spin.env", "z.env"):
+        (tmp_path / name).write_text("PGSSLMODE=require\n")
+    result = scan([str(tmp_path)], processes=1)
+    assert {f.path for f in result.findings} == {"a.env", "z.env"}
+    assert [(limit.path, "too long" in limit.why) for limit in result.incomplete] == [("spin.env", True)]
+
+
+MANY = {
+    "contexts handed over": ("a.py", "import asyncpg, ssl\n" + "c = ssl.create_default_context()\nasyncpg.connect(ssl=c)\n" * 4_000),
+    "calls that never close": ("a.sql", "dblink(" * 100_000),
+    "merges of merges": (
+        "a.yaml",
+        "a: &a\n" + "".join(f"  d{i}_sslmode: x\n" for i in range(300)) + "".join(f"b{i}:\n  ssl: x\n  <<: *a\n" for i in range(400)),
+    ),
+    "an expression of strings without commas": ("database.yml", "p:\n  sslrootcert: <%= Rails.root.join(" + '"a"   ' * 5_000 + " %>\n"),
+}
+
+
+@pytest.mark.parametrize(("name", "body"), MANY.values(), ids=MANY)
+def test_many_of_one_thing_come_to_an_end(name: str, body: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(body)
+    (tmp_path / "z.env").write_text("PGSSLMODE=require\n")
+    assert "z.env" in {f.path for f in scan([str(tmp_path)], processes=1).findings}

@@ -6,6 +6,8 @@ What these statements say is put where the context is handed over, so that it is
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from ._reader import Block, Entry, Page
 
 MAKERS = ("create_default_context", "SSLContext", "_create_unverified_context")
@@ -17,33 +19,25 @@ def hand_over(page: Page) -> None:
     """Give each connection what is said of the context that it takes."""
     if page.language != "python":
         return
+    takers = [e for e in page.entries if e.name in TAKES and not e.plain and len(e.refers) == 1 and page.blocks[e.block].kind == "call"]
+    makers = {block.parent: block for block in page.blocks if _is_maker(block)}
+    made = {(block.label, block.parent): block for block in page.blocks if block.index in makers}
+    if not takers or not made:
+        return
+    told: dict[int, list[Entry]] = defaultdict(list)
     for entry in page.entries:
-        if entry.name not in TAKES or entry.plain or len(entry.refers) != 1 or page.blocks[entry.block].kind != "call":
-            continue
+        if entry.name in TELLS:
+            told[entry.block].append(entry)
+    for entry in takers:
         scope = _scope(page, entry.block)
-        made = _made(page, entry.refers[0], scope)
-        if made is None:
+        context = made.get((entry.refers[0], scope))
+        if context is None:
             continue
-        inside = {made.index, *(b.index for b in page.blocks if b.parent == made.index)}
-        maker = next((b.label.rpartition(".")[2] for b in page.blocks if b.index in inside and _is_maker(b)), "")
-        entry.written, entry.value, entry.plain, entry.refers = entry.value, maker, True, ()
-        for other in page.entries:
-            if other.name in TELLS and (other.block in inside or (other.block == scope and _after(page, made, other, entry))):
-                other.block = entry.block
-
-
-def _made(page: Page, name: str, scope: int) -> Block | None:
-    """The block of ``name = ssl.create_default_context(…)`` in the same function."""
-    return next(
-        (
-            block
-            for block in reversed(page.blocks)
-            if block.label == name
-            and block.parent == scope
-            and any(b.parent == block.index and _is_maker(b) for b in page.blocks)
-        ),
-        None,
-    )
+        maker = makers[context.index]
+        entry.written, entry.value, entry.plain, entry.refers = entry.value, maker.label.rpartition(".")[2], True, ()
+        after = [e for e in told.pop(scope, ()) if context.start <= e.key_start <= entry.key_start]
+        for other in (*told.pop(context.index, ()), *told.pop(maker.index, ()), *after):
+            other.block = entry.block
 
 
 def _is_maker(block: Block) -> bool:
@@ -54,7 +48,3 @@ def _scope(page: Page, block: int) -> int:
     while block > 0 and page.blocks[block].kind != "mapping":
         block = page.blocks[block].parent
     return max(block, 0)
-
-
-def _after(page: Page, made: Block, one: Entry, taken: Entry) -> bool:
-    return made.start <= one.key_start <= taken.key_start

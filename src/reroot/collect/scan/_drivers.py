@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from . import _names
 from ._finding import Finding
@@ -160,9 +161,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         if pattern.search(around):
             finding.driver, finding.wrapper = driver, wrapper
             return
-    imported = {driver for pattern, driver in IMPORTS if page.language in CODE and pattern.search(page.text.text[:20_000])}
+    imported = _imported(page.text.text[:20_000]) if page.language in CODE else ()
     if len(imported) == 1:
-        finding.driver = imported.pop()
+        finding.driver = imported[0]
         return
     if any(squeezed(e.name) == "rejectunauthorized" for e in entries) and not page.language:
         finding.candidates = ("node-postgres", "postgres-js")
@@ -189,6 +190,12 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         finding.driver = "libpq"
     if any(squeezed(e.name).startswith("servertls") for e in entries):
         finding.driver = "pgbouncer"
+
+
+@lru_cache(maxsize=16)
+def _imported(head: str) -> tuple[str, ...]:
+    """The drivers that the head of a source file imports."""
+    return tuple(dict.fromkeys(driver for pattern, driver in IMPORTS if pattern.search(head)))
 
 
 def _wrapper_of(path: str) -> str | None:

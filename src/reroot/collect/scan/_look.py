@@ -11,6 +11,7 @@ from ._drivers import CODE
 from ._finding import Harvest, Limit
 from ._infrastructure import infrastructure
 from ._manifests import manifest
+from ._patience import TooLong, patience
 from ._process import accepting, process_wide
 from ._reader import Unreadable
 from ._recognise import recognise
@@ -38,15 +39,18 @@ def look(path: str, data: bytes, *, vendored: bool = False) -> Harvest:
         reader = reader_for(path)
         if reader is not None:
             try:
-                page = reader.read(text)
-                take_apart(page)
-                hand_over(page)
-                harvest = recognise(page, path)
-                infrastructure(page, path, harvest)
-                process_wide(page, path, harvest)
-                accepting(page, path, harvest)
-                steps(page, path, harvest)
-                beside = page.language in CODE and lean_of_file(page, path) == 2 and bool(harvest.findings)
+                with patience():
+                    page = reader.read(text)
+                    take_apart(page)
+                    hand_over(page)
+                    harvest = recognise(page, path)
+                    infrastructure(page, path, harvest)
+                    process_wide(page, path, harvest)
+                    accepting(page, path, harvest)
+                    steps(page, path, harvest)
+                    beside = page.language in CODE and lean_of_file(page, path) == 2 and bool(harvest.findings)
+            except TooLong:
+                harvest.limits.append(Limit(path, "took too long to read: what is said of it is not the whole"))
             except Unreadable as reason:
                 harvest.limits.append(Limit(path, str(reason)))
             except (RecursionError, MemoryError, OverflowError) as error:

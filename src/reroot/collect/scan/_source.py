@@ -22,6 +22,8 @@ from ._reader import MAX_DEPTH, Page, Unreadable
 from ._text import Text
 from ._values import Value, Values
 
+MAX_CLIMB = 500
+"""Steps up a tree: each costs as much as the tree is deep, and a chain of calls may be as deep as its file is long."""
 MAX_STATEMENT = 100_000
 """Bytes; of a longer one only the part around a telling word is read."""
 
@@ -109,7 +111,10 @@ class _Offsets:
 
 def _statement(node: Any) -> Any:
     """The innermost statement around a node: what stands directly in a body, or as much of it as is worth reading."""
-    while (above := node.parent) is not None and above.type not in BODIES and above.end_byte - above.start_byte <= MAX_STATEMENT:
+    for _ in range(MAX_CLIMB):
+        above = node.parent
+        if above is None or above.type in BODIES or above.end_byte - above.start_byte > MAX_STATEMENT:
+            break
         node = above
     return node
 
@@ -138,9 +143,11 @@ class _Reading:
     def scope(self, node: Any) -> int:
         """The block of the function or class around a statement."""
         above = node.parent
-        while above is not None and above.type not in SCOPES:
+        for _ in range(MAX_CLIMB):
+            if above is None or above.type in SCOPES:
+                break
             above = above.parent
-        return 0 if above is None else self.within(above)
+        return self.within(above) if above is not None and above.type in SCOPES else 0
 
     def within(self, scope: Any) -> int:
         """The block of a function or class."""

@@ -37,8 +37,9 @@ def read(text: Text) -> Page:
         for option in _OPTION.finditer(statement, options.end() if options else 0):
             _add(page, option[1], option[2], match.start() + option.start(2), match.start() + option.start(1), block)
     for place in _CONNECTION.finditer(body):
-        until = body.find(")", place.end()) if place[0].endswith("(") else -1
-        strings = _STRING.finditer(body, max(0, place.start() - 1), min(len(body), max(until, place.end() + 2000)))
+        until = body.find(")", place.end(), place.end() + 8000) if place[0].endswith("(") else -1
+        reach = min(max(until, place.end() + 2000), place.end() + 8000, len(body))
+        strings = _STRING.finditer(body, max(0, place.start() - 1), reach)
         string = next((s for s in strings if "=" in s[1] or "://" in s[1] or not place[0].endswith("(")), None)
         if string:
             _add(page, place[0].split()[0].strip("'( "), string[1], string.start(1), place.start(), 0)

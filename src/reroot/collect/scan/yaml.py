@@ -16,7 +16,7 @@ import yaml
 from . import _names, _shapes
 from ._commands import joined
 from ._interpolation import look, path_of
-from ._reader import MAX_DEPTH, Block, Entry, Page, Reader, Unreadable
+from ._reader import MAX_DEPTH, MAX_ENTRIES, Block, Entry, Page, Reader, Unreadable
 from ._text import Text
 
 MAX_EVENTS = 400_000
@@ -137,6 +137,8 @@ def _merge(page: Page, merges: list[tuple[int, int, int]]) -> None:
         speaks = any(role in TLS for role in own.values())
         if not speaks and any(_names.role(e.name) in TLS for e in theirs):
             continue  # what is said there is said once
+        if len(page.entries) + len(theirs) > MAX_ENTRIES:
+            raise Unreadable("too many entries")
         for entry in theirs:
             if _names.role(entry.name):
                 copy = replace(entry, block=into, key_start=at)
