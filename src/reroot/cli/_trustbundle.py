@@ -104,8 +104,7 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         note = USUAL_PASSWORD if spec.takes_password and password is None else ""
         assert spec.create is not None
         if Path(path).exists():
-            there = read(path)
-            if set(guarded(there, lambda there=there, secret=secret: truststores.read(there, secret)).certificates) != set(roots):
+            if _held(path, secret) != set(roots):
                 raise TrustStoreError(
                     "is there already, with other roots", where=path, hint="use `reroot trust add`, or name a new file"
                 )
@@ -120,6 +119,11 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         if new is not None:
             write_whole(Path(path), new)
     return tuple(Written(path, name, "unchanged" if content is None else "written", note) for name, path, content, note in made)
+
+
+def _held(path: str, password: Secret | None) -> set[Certificate]:
+    content = read(path)
+    return set(guarded(content, lambda: truststores.read(content, password)).certificates)
 
 
 def document(made: Chosen, written: Sequence[Written], *, when: datetime | None = None) -> Document:
