@@ -113,7 +113,7 @@ def fold(rows: Iterable[Mapping[str, Any]]) -> Sums:
         for table in FROM[row["kind"]]:
             if table is HOURS:
                 _add(sums[HOURS.name], HOURS, {**told, "server": ""})
-            if table is not HOURS or told["server"]:
+            if table is not HOURS or told.get("server"):
                 _add(sums[table.name], table, told)
     return sums
 
