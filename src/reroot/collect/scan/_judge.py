@@ -275,7 +275,13 @@ _HELD_BY = {rule: word for word, rules in _HOLDS.items() for rule in rules.split
 
 def holds(finding: Finding) -> str:
     """What a finding means for a rotation, in the words of ``--fail-on``; empty when it stands in nobody's way."""
-    return _HELD_BY.get(finding.rule, "")
+    word = _HELD_BY.get(finding.rule, "")
+    return "unknown" if word == "not-verifying" and _may_verify(finding) else word
+
+
+def _may_verify(finding: Finding) -> bool:
+    """Whether what the likeliest driver leaves unchecked may be checked by another that it may be, or another version."""
+    return finding.kind == "setting" and finding.policy is not None and not finding.policy["sure"] and finding.rule == "RR110"
 
 
 def _level(finding: Finding, level: str) -> str:
@@ -346,7 +352,11 @@ def _words(finding: Finding, policy: TrustPolicy | None) -> str:
         return "".join(parts)
     shown = " ".join(x for x in (finding.mode, f"roots {finding.roots}" if finding.roots else "") if x)
     parts.append(f"{shown} · " if shown else "")
-    parts.append(f"{who}: {rule.outcome}" if finding.kind == "setting" else rule.outcome)
+    if _may_verify(finding) and finding.policy is not None:
+        on_what = "version" if finding.driver else "driver"
+        parts.append(f"{who}: unknown, since the {on_what} decides ({finding.policy['as']} checks nothing, others do)")
+    else:
+        parts.append(f"{who}: {rule.outcome}" if finding.kind == "setting" else rule.outcome)
     if finding.rule == "RR130":
         parts.append(f" (decided by {', '.join(f'`{r}`' for r in finding.refers[:4])})" if finding.refers else " (code decides)")
     if finding.rule == "RR107" and policy is not None and policy.refused is not None:
