@@ -60,6 +60,8 @@ system_packages() {
     if [ "$wanted" = matrix ]; then
         part apt-rails apt_install ruby-activerecord
         part apt-pgpool apt_install pgpool2
+        part apt-nss-wrapper apt_install libnss-wrapper
+        part apt-hikaricp apt_install libhikaricp-java
         part apt-go apt_install golang-go golang-github-lib-pq-dev golang-github-jackc-pgx-v4-dev
     fi
 }
