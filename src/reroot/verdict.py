@@ -231,12 +231,13 @@ def _handshake(
     unreadable = parse_failure(policy.stack, chain) if chain is not None else None
     if unreadable is not None:
         return Handshake.FAILED, (unreadable,)
-    if not policy.chain and not policy.names:
-        doubt = handshake_doubt(policy.stack, chain) if chain is not None else None
-        return (Handshake.UNVERIFIED, policy.reasons) if doubt is None else (Handshake.UNDECIDED, (doubt,))
-    if chain is None:
+    if chain is None and (policy.chain or policy.names):
         return Handshake.UNDECIDED, (Reason("chain-unknown", "which chain the server presents is not known"),)
-    return _judge_chain(policy, roots, chain, host, when)
+    if chain is None:
+        return Handshake.UNVERIFIED, policy.reasons
+    how, reasons = _judge_chain(policy, roots, chain, host, when)
+    doubt = handshake_doubt(policy.stack, chain) if how is not Handshake.FAILED else None
+    return (how, reasons) if doubt is None else (Handshake.UNDECIDED, (doubt,))
 
 
 def _judge_chain(

@@ -181,6 +181,7 @@ def pgjdbc(s: Scenario, t: Target) -> Spelled | None:
         options["sslrootcert"] = "system"
     elif s.extra == "two-hosts" and s.form != "settings":
         place = f"{_OTHER_HOST}:{t.port},{place}"
+        options["hostRecheckSeconds"] = "0"  # or a host that failed in the case before is passed over for ten seconds
     elif s.extra is not None:
         return None
     more: Spelled = {"env": {}, "runtime": runtime} if runtime else {"env": {}}
