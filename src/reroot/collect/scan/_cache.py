@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-import msgspec
-
 from ... import __version__
 from ._finding import Harvest, packed, unpacked
 
@@ -40,7 +38,7 @@ class Cache:
     def _load(self) -> Cached:
         try:
             cached = unpacked(self.file.read_bytes(), Cached)
-        except (OSError, msgspec.DecodeError, ValueError):
+        except (OSError, ValueError):
             return Cached(self.version)
         return cached if cached.version == self.version else Cached(self.version)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import msgspec
-
 
 @dataclass(slots=True)
 class Spot:
@@ -151,15 +149,20 @@ def printable(value: Any) -> Any:
 
 def packed(thing: object) -> bytes:
     """*thing* for a pipe or a cache."""
+    import msgspec
+
+    encode = msgspec.msgpack.Encoder().encode
     try:
-        return _pack(thing)
+        return encode(thing)
     except UnicodeEncodeError:
-        return _pack(printable(msgspec.to_builtins(thing, str_keys=False)))
+        return encode(printable(msgspec.to_builtins(thing, str_keys=False)))
 
 
 def unpacked(data: bytes, kind: type[Thing]) -> Thing:
-    """What ``packed`` made; ``msgspec.DecodeError`` when it is damaged."""
-    return msgspec.msgpack.decode(data, type=kind)
+    """What ``packed`` made; ``ValueError`` when it is damaged."""
+    import msgspec
 
-
-_pack = msgspec.msgpack.Encoder().encode
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from ._cache import file_for, version, write
 from ._finding import Finding, Limit, packed, unpacked
 
@@ -46,7 +44,7 @@ def recall(root: Path, asked: str, processes: int) -> Answer | None:
     """The last answer to the same question, while it still holds."""
     try:
         answer = unpacked(file_for(root, "answer").read_bytes(), Answer)
-    except (OSError, msgspec.DecodeError, ValueError):
+    except (OSError, ValueError):
         return None
     if answer.version != version() or answer.asked != asked:
         return None

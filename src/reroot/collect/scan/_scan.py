@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 PACKED_TAR = re.compile(r"\.(tar\.(gz|zst|bz2|xz)|tgz)$", re.IGNORECASE)
+FEW = 16
+"""So few files that somebody names are searched sooner than a fast engine is loaded."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def scan(
             _folder(path, harvests, result, excludes, gitignore, processes, prefix, use_cache, progress, marks)
         else:
             name = path.name if path.is_absolute() else posixpath.normpath(target)
-            for batch in run(str(path.parent), [path.name], None, 1):
+            for batch in run(str(path.parent), [path.name], None, 1, "plain" if len(targets) <= FEW else ""):
                 result.files += batch.files
                 result.size += batch.size
                 for harvest in batch.found.values():

@@ -10,11 +10,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from ._finding import Harvest, Limit, packed, unpacked
 from ._look import MAX_BYTES, look
-from ._needles import CERTIFICATE_WORDS, WORDS, finder
+from ._needles import CERTIFICATE_WORDS, WORDS, Find, finder
 from ._remembered import signature
 from ._stores import HEADS
 from ._walk import is_vendored
@@ -55,10 +53,13 @@ class Batch:
     size: int = 0
 
 
-def run(root: str, paths: Sequence[str], known: Callable[[str], int | None] | None, processes: int) -> list[Batch]:
+def run(
+    root: str, paths: Sequence[str], known: Callable[[str], int | None] | None, processes: int, engine: str = ""
+) -> list[Batch]:
     """Look at *paths* below *root*. *known* gives the signature of a path that need not be read again."""
     if processes <= 1 or len(paths) <= STEP:
-        return [_work(root, paths, iter(range(len(paths))), known)]
+        return [_work(root, paths, iter(range(len(paths))), known, engine)]
+    packed(Batch())  # what packs is loaded once, and not in each worker
     queue_out, queue_in = os.pipe()
     children: list[tuple[int, int]] = []
     for _ in range(processes):
@@ -88,7 +89,7 @@ def _collect(pid: int, answer: int) -> Batch:
     _, status = os.waitpid(pid, 0)
     try:
         return unpacked(data, Batch)
-    except msgspec.DecodeError:
+    except ValueError:
         signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         lost = Harvest(limits=[Limit(".", f"a worker ended early (signal {signal}): its files were not looked at")])
         return Batch(found={-1: lost})
@@ -126,11 +127,14 @@ def _taken(queue: int, count: int) -> Iterator[int]:
         yield from range(start, min(start + STEP, count))
 
 
-def _work(root: str, paths: Sequence[str], numbers: Iterator[int], known: Callable[[str], int | None] | None) -> Batch:
+def _work(
+    root: str, paths: Sequence[str], numbers: Iterator[int], known: Callable[[str], int | None] | None, engine: str = ""
+) -> Batch:
     batch = Batch()
     buffer = bytearray(BUFFER)
     view = memoryview(buffer)
-    everything, certificates = finder(WORDS), finder(CERTIFICATE_WORDS)
+    everything = finder(WORDS, engine)
+    certificates: Find | None = None
     prefix = root.rstrip("/") + "/"
     for number in numbers:
         path = paths[number]
@@ -153,7 +157,9 @@ def _work(root: str, paths: Sequence[str], numbers: Iterator[int], known: Callab
             size = os.readv(fd, (view,))
             batch.files += 1
             batch.size += size
-            harvest = _one(path, fd, buffer, view, size, certificates if vendored else everything, vendored)
+            if vendored and certificates is None:
+                certificates = finder(CERTIFICATE_WORDS, engine)
+            harvest = _one(path, fd, buffer, view, size, certificates if vendored and certificates else everything, vendored)
             if harvest is not None and not harvest.empty():
                 batch.found[number] = harvest
         except OSError as error:
