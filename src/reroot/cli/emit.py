@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._emitpatches import patches as _patches
+from ._emitrole import role as _role
 
 if TYPE_CHECKING:
     from ..collect._awscalls import Call
@@ -70,17 +71,14 @@ def policy(role: str, tag: str | None = None, account: str = "*", region: str = 
 
 
 @COMMAND.command("sql-role")
+@click.option("--for", "target", type=click.Choice(("rds", "self-managed")), default="rds", show_default=True, help="Where.")
 @click.option("--name", default="reroot", show_default=True, help="The role's name.")
-def sql_role(name: str) -> None:
-    """The database role for `reroot observe`: it sees who is connected, and reads no table."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    click.echo(
-        "-- who connects, and how: needs pg_read_all_stats and nothing else\n"
-        f"CREATE ROLE {quoted} LOGIN CONNECTION LIMIT 3;\n"
-        f"GRANT pg_read_all_stats TO {quoted};\n"
-        f"-- give it a password with \\password {quoted}, or on RDS: GRANT rds_iam TO {quoted};\n"
-        f"-- undo: DROP ROLE {quoted};"
-    )
+def sql_role(target: str, name: str) -> None:
+    """The database role for `reroot observe`: it sees who is connected and where servers connect to.
+
+    It reads no table and no password. On a self-managed server the superuser runs it.
+    """
+    click.echo(_role(name, target))
 
 
 @COMMAND.command("pg-settings")

@@ -72,7 +72,7 @@ def COMMAND(
     """Show who is connected to servers, and by which encryption.
 
     DSN is what libpq takes: `host=db1 user=watcher dbname=postgres` or `postgresql://watcher@db1/postgres`. Passwords belong in
-    ~/.pgpass, where neither the process list nor the shell's history shows them. The user needs pg_monitor, nothing more.
+    ~/.pgpass, where neither the process list nor the shell's history shows them. `reroot emit sql-role` prints the role it needs.
 
     What is not connected while it looks is not seen: watch for as long as the rarest client's pause. With --serve it goes on through
     restarts and failovers of what it watches, reads changed passwords again, and ends on SIGTERM after a last save.

@@ -242,6 +242,6 @@ HINTS: tuple[tuple[str, str], ...] = (
     ("no password supplied", "put the password in `~/.pgpass` or `PGPASSWORD`"),
     ("certificate verify failed", "our own connection does not trust the server: check its `sslrootcert`"),
     ("no pg_hba.conf entry", "allow this user and address in `pg_hba.conf`"),
-    ("permission denied", "grant `pg_monitor` to the user that watches"),
+    ("permission denied", "`reroot emit sql-role` prints the rights that are needed"),
     ("does not exist", "check the names of user and database"),
 )

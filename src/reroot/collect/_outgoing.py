@@ -52,6 +52,15 @@ select 'primary_conninfo', current_setting('primary_conninfo', true), null
 }
 """What holds for the whole server. A standby that is not connected just now still says in its settings where it would be."""
 
+LENT = """
+select not has_column_privilege('pg_subscription', 'subconninfo', 'select') and exists (
+  select from pg_proc p join pg_roles r on r.oid = p.proowner
+   where p.oid = to_regprocedure('reroot.subscriptions()') and r.rolsuper)
+"""
+"""Whether to ask the function that ``reroot emit sql-role`` makes: who may read the passwords of subscriptions needs none, and nobody
+calls a function that is not the superuser's."""
+SUBSCRIPTIONS = "select name, settings, null from reroot.subscriptions()"
+
 IN_A_DATABASE = {
     "foreign-server": """
 select s.srvname, s.srvoptions, null from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw
@@ -72,7 +81,17 @@ MOST_DATABASES = 200
 
 def outgoing(backend: Backend) -> list[Outgoing]:
     """What this server connects to, as far as our own database tells; a missing right is one entry that says so."""
-    return [*_asked(backend, EVERYWHERE), *_asked(backend, IN_A_DATABASE, backend.connection.info.dbname)]
+    everywhere = EVERYWHERE | {"subscription": SUBSCRIPTIONS} if _is_lent(backend) else EVERYWHERE
+    return [*_asked(backend, everywhere), *_asked(backend, IN_A_DATABASE, backend.connection.info.dbname)]
+
+
+def _is_lent(backend: Backend) -> bool:
+    try:
+        return bool(backend.ask(LENT)[0][0])
+    except ReachError:
+        if backend.connection.closed:
+            raise
+        return False  # a schema of this name that is not for us
 
 
 def elsewhere(backend: Backend, timeout: float = 10.0) -> Iterator[Outgoing]:

@@ -3,8 +3,8 @@ Who connects, and how? The sessions of many servers, sampled over one connection
 
 This is the question of ``pg_stat_ssl`` joined with ``pg_stat_activity``, asked again and again. It shows encryption, never
 whether a client verifies; behind a pooler it shows the pooler; and a connection that comes and goes between two samples is not
-seen (the server's log sees it). Needs no right but ``pg_monitor`` or ``pg_read_all_stats``. A server that does not answer is a
-``Missed``, and is tried again at the next sample.
+seen (the server's log sees it). ``reroot emit sql-role`` prints the rights that the queries need, one by one. A server that does
+not answer is a ``Missed``, and is tried again at the next sample.
 """
 
 from __future__ import annotations
