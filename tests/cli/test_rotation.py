@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -55,6 +56,33 @@ def test_a_rotation_from_the_first_look_to_the_end(fleet):
     refused = fleet.run("rollback", "--execute", check=3)
     assert "going back would hurt 1 of the clients" in refused.stderr
     assert fleet.serving() == ["next", "next"]
+
+
+def pasted(said):
+    """The command of the last line, as it would be pasted."""
+    return shlex.split(said.splitlines()[-1].rpartition("next: `")[2].partition("`")[0])[1:]
+
+
+def test_the_last_lines_lead_from_the_plan_through_the_rotation_and_back_with_what_was_given(fleet):
+    moved = fleet.folder / "my fleet.toml"
+    moved.write_bytes((fleet.folder / "reroot.toml").read_bytes())
+    given = ("-i", "my fleet.toml")
+    plan = fleet.run("plan", *given, check=1).stdout
+    dry = fleet.run(*pasted(plan), "--ledger", "mine.sqlite").stdout
+    assert "--through trust" in dry.splitlines()[-1]
+    said = fleet.run(*pasted(dry)).stdout
+    phases = []
+    while fleet.serving() != ["next", "next"]:
+        phases.append(said.splitlines()[-1].partition("--through ")[2].split()[0])
+        said = fleet.run(*pasted(said)).stdout
+    assert phases == ["prove", "canary", "waves"]
+    assert fleet.serving() == ["next", "next"]
+    back = fleet.run("rollback", *given, "--ledger", "mine.sqlite").stdout
+    done = fleet.run(*pasted(back)).stdout
+    assert fleet.serving() == ["old", "old"]
+    assert pasted(done) == ["status", *given, "--ledger", "mine.sqlite"]
+    assert not (fleet.folder / "reroot.sqlite").exists()
+    moved.unlink()
 
 
 def test_a_lost_ledger_is_no_harm(fleet):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ._next import then
 
 if TYPE_CHECKING:
     from ..model import Judgement
@@ -75,7 +76,7 @@ def _client_text(name: str, judged: list[Judgement]) -> str:
             lines.append(f"  {reason.code}: {reason.text}")
             if reason.source:
                 lines.append(f"    source: {reason.source}")
-    return "\n".join([*lines, "", f"{len(judged)} servers; next: `reroot plan` shows every client"])
+    return "\n".join([*lines, "", f"{len(judged)} servers; next: {then('plan')} shows every client"])
 
 
 def file(path: str) -> tuple[Document, bool]:

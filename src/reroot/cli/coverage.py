@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._next import then
 from ._output import Outputs, emit, output_options
 from ._rotation import inventory_option, ledger_option, ledger_place
 
@@ -101,6 +102,6 @@ def text(found: Coverage) -> str:
         f"{s} was looked at from {w.first[:16]} to {w.last[:16]} by {', '.join(w.sources)}" for s, w in found.windows.items()
     ]
     known = sum(1 for seen in found.known.values() if seen)
-    follow = "next: `reroot plan`" if found.is_complete else "next: declare the strangers, look longer for the unseen"
+    follow = f"next: {then('plan')}" if found.is_complete else "next: declare the strangers, look longer for the unseen"
     counts = f"{known} of {len(found.known)} clients seen, {len(found.undeclared)} strangers, {len(found.unseen)} not seen"
     return "\n\n".join([*parts, f"{counts}; {follow}"])

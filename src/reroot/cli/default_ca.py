@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._aws import logins, profile_option, region_options, regions_of, role_option
+from ._next import again
 from ._output import Outputs, emit, output_options
 
 if TYPE_CHECKING:
@@ -147,5 +148,5 @@ def _text(rows: Sequence[Row], wanted: str | None, execute: bool) -> str:
         for how, word in WORDS.items()
         if any(row.how == how for row in rows) and not (wanted is None and how == "so")
     ]
-    follow = "next: the same with `--execute`" if any(row.how == "would" for row in rows) else "next: `reroot guide aurora`"
+    follow = f"next: {again('--execute')}" if any(row.how == "would" for row in rows) else "next: `reroot guide aurora`"
     return "\n".join([*parts, *back, f"{len(rows)} regions{': ' + ', '.join(counted) if counted else ''}; {follow}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._aws import logins, profile_option, region_options, regions_of, role_option
+from ._next import again
 from ._output import Outputs, emit, output_options, write_whole
 
 if TYPE_CHECKING:
@@ -182,12 +184,14 @@ def _next(incomplete: bool, written: Sequence[Written], folder: Path | None, beh
     if incomplete:
         return "incomplete: read what is missing, then ask again"
     if "ca-not-offered" in found and not written:
-        return "next: the same with a CA that is offered, `--to CA`"
+        return f"next: {again('--to', 'CA', without=('to',))} with a CA that is offered"
     if not behind:
         return "next: ask again each week, and after every restore"
     if folder is None:
-        return "next: the same with `--write FOLDER`"
-    return f"next: `reroot plan -i {folder}/reroot-{written[0].label}.toml`" if written else "next: give the roots with `--roots`"
+        return f"next: {again('--write', 'plans')}"
+    if not written:
+        return f"next: {again('--roots', 'FOLDER')} with the folder that holds the roots"
+    return f"next: `{shlex.join(['reroot', 'plan', '-i', f'{folder}/reroot-{written[0].label}.toml'])}`"
 
 
 Steps = list[tuple[str, list[str]]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._next import then
 from ._output import Outputs, emit, output_options, write_whole
 from ._rotation import inventory_option, matrix, obstacle_lines, rehearsals
 
@@ -121,7 +122,7 @@ def text(sight: Sight, gates: Gates, blocking: int, save: Path) -> str:
         parts.append(f"{len(fixed)} of {len(before)} will pass once phase trust has added the next root to their trust stores")
     total = Counter(j.verdict.value.replace("-", " ") for j in plan.judgements)
     said = ", ".join(f"{n} {v}" for v, n in total.items()) or "no client is known"
-    follow = f"next: `reroot rotate {save} --through trust`" if blocking else f"next: `reroot rotate {save}`"
+    follow = f"next: {then('rotate', str(save), *(('--through', 'trust') if blocking else ()))}"
     if sight.unread:
         follow = "incomplete: read what is missing, then plan again"
     parts.append(f"{said}; {blocking} standing in the way; plan in `{save}`; {follow}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._next import again, then
 from ._output import Outputs, emit, output_options
 from ._rotation import finish, held, inventory_option, ledger_option, ledger_place, mark, take_over_option, teller
 
@@ -61,7 +62,7 @@ def COMMAND(
         hurt = [j for j in judged if j.verdict not in PASSES]
         data = {"executed": False, "servers": list(names), "hurt": [f"{j.client} → {j.server}" for j in hurt]}
         data["unread"] = list(unread)
-        emit(Document("rollback", data, lambda: dry_text(names, hurt)), outputs, quiet=quiet)
+        emit(Document("rollback", data, lambda: dry_text(names, hurt, force)), outputs, quiet=quiet)
         ctx.exit(4 if unread else 1 if hurt else 0)
     with open_ledger(ledger_place(inventory, ledger)) as book, held(book, inventory.name, take_over=take_over) as lease:
         result = take_back(
@@ -71,7 +72,7 @@ def COMMAND(
     data = {"executed": True, "servers": list(names), "state": state, "failures": list(result.failures), "unread": list(unread)}
     emit(
         Document(
-            "rollback", data, lambda: f"{len(names)} servers: {state}; {len(result.failures)} failures; next: `reroot status`"
+            "rollback", data, lambda: f"{len(names)} servers: {state}; {len(result.failures)} failures; next: {then('status')}"
         ),
         outputs,
         quiet=quiet,
@@ -107,10 +108,10 @@ def changed(inventory: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(names), tuple(unread)
 
 
-def dry_text(names: tuple[str, ...], hurt: list[Judgement]) -> str:
+def dry_text(names: tuple[str, ...], hurt: list[Judgement], force: bool) -> str:
     lines = [f"  would go back: {name}" for name in names]
     lines += [f"  {mark(j)}  {j.client} → {j.server}: {j.reasons[0].text if j.reasons else ''}" for j in hurt]
-    follow = "next: `reroot rollback --execute`" if names and not hurt else "next: `reroot status`"
-    if hurt:
+    follow = f"next: {again('--execute') if names else then('status')}"
+    if hurt and not force:
         follow = "next: give them the old root back with `reroot trust add`"
     return "\n".join([*lines, f"{len(names)} servers to take back, {len(hurt)} connections hurt by it; {follow}"])

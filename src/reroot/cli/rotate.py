@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._next import again, then
 from ._output import Outputs, emit, output_options
 from ._rotation import (
     finish,
@@ -83,7 +84,7 @@ def COMMAND(
             raise InputError(f"`{name}` is not in the inventory", where=str(inventory_path))
     phase = rules.Phase(through)
     if not execute:
-        document, blocked = dry_run(inventory, plan, phase, plan_path, trial, ledger)
+        document, blocked = dry_run(inventory, plan, phase, trial, ledger)
         emit(document, outputs, quiet=quiet)
         if blocked:
             ctx.exit(1)
@@ -130,7 +131,7 @@ def act(
 
 
 def dry_run(
-    inventory: Inventory, plan: Plan, through: Phase, path: Path, trial: str | None, ledger: str | None = None
+    inventory: Inventory, plan: Plan, through: Phase, trial: str | None, ledger: str | None = None
 ) -> tuple[Document, bool]:
     """What would be done, with the gates as they stand; and whether one of them would stop it."""
     from .. import rotation
@@ -172,8 +173,8 @@ def dry_run(
     def text() -> str:
         body = "\n".join(line for said, _, lines in shown for line in (f"  {said}", *lines))
         held_by = sum(closed for _, closed, _ in shown)
-        how = f" --trial {trial}" if trial else " --through trust" if blocked else ""
-        follow = f"next: `reroot rotate {path}{how} --execute`"
+        to_trust = ("--through", "trust") if blocked and not trial else ()
+        follow = f"next: {again(*to_trust, '--execute', without=('through',) if to_trust else ())}"
         counts = f"{len(shown)} steps, {held_by} gates closed today"
         return f"{plan.rotation}: dry run, nothing is changed\n\n{body}\n\n{counts}; {follow}"
 
@@ -196,10 +197,10 @@ def outcome(plan: Plan, result: Result, path: Path) -> Document:
     def text() -> str:
         failures = "".join(f"  {line}\n" for line in result.failures)
         follow = {
-            "done": "the old root is retired; next: `reroot status`",
-            "rests": f"it rests before phase {before}; next: `reroot rotate {path} --through {before} --execute`",
-            "rolled back": "the wave serves what it served before; next: `reroot plan`",
-            "needs a human": "some servers could not be taken back; next: `reroot status`, then `reroot rollback`",
+            "done": f"the old root is retired; next: {then('status')}",
+            "rests": f"it rests before phase {before}; next: {then('rotate', str(path), '--through', str(before), '--execute')}",
+            "rolled back": f"the wave serves what it served before; next: {then('plan')}",
+            "needs a human": f"some servers could not be taken back; next: {then('status')}, then {then('rollback')}",
         }[state]
         return f"{failures}{plan.rotation}: {state}; {len(result.failures)} failures; {follow}"
 

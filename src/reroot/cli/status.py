@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._next import then
 from ._output import Outputs, emit, output_options
 from ._rotation import inventory_option, ledger_option, ledger_place, obstacle_lines, restarts
 
@@ -90,7 +91,7 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
                 [f"journal: {lost or f'{len(entries)} entries, the chain of hashes is whole'}", *map(line, entries[-LAST:])]
             )
         )
-        follow = "nothing is left to do" if gate is None else "next: `reroot plan`, then `reroot rotate plan.json`"
+        follow = "nothing is left to do" if gate is None else f"next: {then('plan')}, then {then('rotate', 'plan.json')}"
         parts.append(
             f"{counts['servers_next']} of {counts['servers']} servers cut over, {len(found)} before the next gate; {follow}"
         )
