@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _PRE_SHARED_KEY = 0, 16, 43, 41
+_TELLING = frozenset({_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS})
 _EXTENSION = struct.Struct("!HH")
 MAX_NAME = 255
 """Longest host name that is kept."""
@@ -42,7 +43,7 @@ def read_hello(data: bytes) -> Hello | None:
 
 
 def _handshake(data: bytes) -> bytes:
-    """The first handshake message's body, put together from as many records as it takes."""
+    """The first handshake message's body, put together from as many records as it takes: mostly one."""
     body, at = b"", 0
     while True:
         if data[at] != 0x16 or len(data) < at + 5:
@@ -68,31 +69,32 @@ def _read(body: bytes) -> Hello:
     at += 1 + body[at]
     end = at + 2 + (body[at] << 8 | body[at + 1])
     at += 2
-    kinds = b""
+    kinds = []
     name, versions = "", b""
     protocols: tuple[str, ...] = ()
+    unpack = _EXTENSION.unpack_from
     while at + 4 <= end:
-        kind, length = _EXTENSION.unpack_from(body, at)
-        kinds += body[at : at + 2]
+        kind, length = unpack(body, at)
+        kinds.append(kind)
         at += 4 + length
-        if kind == _SERVER_NAME and length > 5:
-            start = at - length + 5
-            name = body[start : start + min(body[start - 2] << 8 | body[start - 1], MAX_NAME)].decode("ascii", "replace")
-        elif kind == _ALPN:
+        if kind not in _TELLING:
+            continue
+        if kind == _ALPN:
             protocols = _words(body[at - length + 2 : at])
         elif kind == _SUPPORTED_VERSIONS:
             versions = body[at - length + 1 : at]
-    return Hello(name, protocols, _versions(versions or body[:2]), _fingerprint(suites, kinds))
+        elif length > 5:
+            start = at - length + 5
+            name = body[start : start + min(body[start - 2] << 8 | body[start - 1], MAX_NAME)].decode("ascii", "replace")
+    return Hello(name, protocols, _versions(versions or body[:2]), _fingerprint(suites, tuple(kinds)))
 
 
 # A TLS stack says the same each time but for its random numbers, so what was made of it once is kept. Bounded: a stranger chooses.
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(suites: bytes, kinds: bytes) -> str:
-    kept = [n for n in _numbers(suites) if n not in _GREASE], [
-        k for k in _numbers(kinds) if k not in _GREASE and k != _PRE_SHARED_KEY
-    ]
+def _fingerprint(suites: bytes, kinds: tuple[int, ...]) -> str:
+    kept = [n for n in _numbers(suites) if n not in _GREASE], [k for k in kinds if k not in _GREASE and k != _PRE_SHARED_KEY]
     return hashlib.sha256(repr(kept).encode()).hexdigest()[:12]
 
 

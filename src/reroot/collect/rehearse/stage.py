@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import itertools
 import select
 import socket
 import ssl
@@ -34,6 +35,8 @@ PARTING = 1.0
 """Seconds that a client gets to read the last word and hang up."""
 LAST_WORDS = frozenset({Ending.LOGIN, Ending.PLAINTEXT, Ending.NOT_POSTGRESQL})
 """Endings after which the client has something to read, that closing at once could take from it."""
+NEVER, LONGEST = float("inf"), 3600.0
+READABLE, WRITABLE = select.POLLIN, select.POLLOUT
 MOST = 512
 """Descriptors that are looked at in one look around."""
 KNOWN_ADDRESSES = 4096
@@ -90,6 +93,7 @@ class Stage:
         self._parting: deque[tuple[float, _Seat]] = deque()
         self._from: dict[str, _Visits] = {}
         self._deaf_until = 0.0
+        self._due = NEVER  # never later than the next moment at which something has to be done
         self._passing: list[tuple[Passing, str]] = []
 
     def __enter__(self) -> Self:
@@ -150,14 +154,19 @@ class Stage:
 
     def turn(self, most: float) -> None:
         """One look around, of at most that many seconds."""
-        for what, mask in self._poll.wait(min(most, self._next_moment(monotonic())) if most > 0 else 0.0):
+        behind = self._poll.behind
+        for fd, mask in self._poll.wait(max(0.0, min(most, self._due - monotonic(), LONGEST))):
+            what = behind.get(fd)
             if isinstance(what, _Seat):
                 self._serve(what, mask)
             elif isinstance(what, socket.socket):
                 self._accept(what)
-            else:
+            elif what is not None:  # gone, by what an earlier one of this look around has brought about
                 what()
-        self._keep_time(monotonic())
+        if self._passing:
+            self._count_the_passed()
+        if monotonic() >= self._due:
+            self._keep_time(monotonic())
 
     # ── the door ─────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +180,7 @@ class Stage:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self._poll.remove(listener.fileno())  # a full table would wake us without end
                 self._deaf_until = monotonic() + 0.1
+                self._due = min(self._due, self._deaf_until)
             return
         host, port = where[0], where[1]
         now = monotonic()
@@ -186,6 +196,8 @@ class Stage:
         visits.open += 1
         self._seats[seat.fd] = seat
         self._poll.add(seat.fd, seat)
+        if seat.deadline < self._due:
+            self._due = seat.deadline
 
     def _welcome(self, host: str, visits: _Visits, now: float) -> bool:
         if len(self._seats) + len(self._passing) >= self.limits.connections or visits.open >= self.limits.per_address:
@@ -210,9 +222,9 @@ class Stage:
 
     def _serve(self, seat: _Seat, mask: int) -> None:
         try:
-            if mask & select.POLLOUT:
+            if mask & WRITABLE:
                 self._send(seat)
-                if mask == select.POLLOUT:
+                if mask == WRITABLE:
                     return
             data = seat.sock.recv(CHUNK)
         except BlockingIOError:
@@ -234,6 +246,7 @@ class Stage:
             self._send(seat)
         if guest.hold_ends is not None:
             self._holding[seat.fd] = seat
+            self._due = min(self._due, guest.hold_ends)
         elif self._holding:
             self._holding.pop(seat.fd, None)
         if guest.reaction is None:
@@ -248,7 +261,9 @@ class Stage:
             return
         with suppress(OSError):
             seat.sock.shutdown(socket.SHUT_WR)
-        self._parting.append((monotonic() + PARTING, seat))
+        until = monotonic() + PARTING
+        self._parting.append((until, seat))
+        self._due = min(self._due, until)
 
     def _pass_on(self, seat: _Seat) -> Passed:
         """From here on a thread of its own serves this session; it counts as its address's until it ends."""
@@ -268,15 +283,15 @@ class Stage:
         return passed
 
     def _send(self, seat: _Seat) -> None:
-        seat.unsent += seat.guest.outgoing
+        unsent = seat.unsent + seat.guest.outgoing
         seat.guest.outgoing = b""
         try:
-            sent = seat.sock.send(seat.unsent) if seat.unsent else 0
+            sent = seat.sock.send(unsent) if unsent else 0
         except BlockingIOError:
             sent = 0
         except OSError:
-            sent = len(seat.unsent)  # its end is seen by the next read
-        seat.unsent = seat.unsent[sent:]
+            sent = len(unsent)  # its end is seen by the next read
+        seat.unsent = unsent[sent:]
         if seat.waits_to_write != bool(seat.unsent):
             seat.waits_to_write = bool(seat.unsent)
             self._poll.also_writable(seat.fd, seat.waits_to_write)
@@ -286,50 +301,43 @@ class Stage:
             return  # it has left, and its number may be another's by now
         del self._seats[seat.fd]
         self._holding.pop(seat.fd, None)
-        self._poll.remove(seat.fd)
+        self._poll.closing(seat.fd)
         seat.sock.close()
         self._from[seat.guest.address].open -= 1
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _next_moment(self, now: float) -> float:
-        """Seconds until something is due. Seats are in the order in which they were taken, and all get the same patience."""
-        due = now + 3600.0
-        for seat in self._seats.values():
-            due = min(due, seat.deadline)
-            break
-        if self._holding:
-            due = min(due, *(s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None))
-        if self._parting:
-            due = min(due, self._parting[0][0])
-        if self._deaf_until:
-            due = min(due, self._deaf_until)
-        return max(0.0, due - now)
+    def _next_moment(self) -> float:
+        """When something is due. Seats are in the order in which they were taken, and all get the same patience."""
+        moments = [s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None]
+        moments += [seat.deadline for seat in itertools.islice(self._seats.values(), 1)]
+        moments += [until for until, _ in itertools.islice(self._parting, 1)]
+        moments += [self._deaf_until] * bool(self._deaf_until)
+        return min(moments, default=NEVER)
 
     def _keep_time(self, now: float) -> None:
-        if self._passing:
-            for passing, address in [p for p in self._passing if not p[0].is_alive()]:
-                self._passing.remove((passing, address))
-                self._from[address].open -= 1
+        """Does what is due. Who leaves in time leaves its moment behind, so there may be nothing to do."""
         if self._deaf_until and now >= self._deaf_until:
             self._deaf_until = 0.0
             for listener in self._listeners:
                 self._poll.add(listener.fileno(), listener)
-        if self._holding:
-            for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
-                seat.guest.go_on()
-                self._follow(seat)
+        for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
+            seat.guest.go_on()
+            self._follow(seat)
         while self._parting and self._parting[0][0] <= now:
             self._leave(self._parting.popleft()[1])
-        while self._seats:
-            seat = next(iter(self._seats.values()))
-            if seat.deadline > now:
-                return
+        while self._seats and (seat := next(iter(self._seats.values()))).deadline <= now:
             if seat.guest.reaction is None:
                 seat.guest.give_up()
                 self._follow(seat, gone=True)
             else:
                 self._leave(seat)
+        self._due = self._next_moment()
+
+    def _count_the_passed(self) -> None:
+        for passing, address in [p for p in self._passing if not p[0].is_alive()]:
+            self._passing.remove((passing, address))
+            self._from[address].open -= 1
 
 
 class _Seat:
@@ -348,29 +356,34 @@ class _Seat:
 
 
 class Poll:
-    """Which descriptors have something, and what stands behind them: epoll where there is one, else poll."""
+    """Which descriptors have something, and what stands ``behind`` them: epoll where there is one, else poll."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._poll = select.poll() if self._epoll is None else self._epoll
-        self._behind: dict[int, Any] = {}
+        self.behind: dict[int, Any] = {}
 
     def add(self, fd: int, what: Any) -> None:
-        if fd not in self._behind:
-            self._poll.register(fd, select.POLLIN)
-        self._behind[fd] = what
+        if fd not in self.behind:
+            self._poll.register(fd, READABLE)
+        self.behind[fd] = what
 
     def also_writable(self, fd: int, wanted: bool) -> None:
-        self._poll.modify(fd, select.POLLIN | select.POLLOUT * wanted)
+        self._poll.modify(fd, READABLE | WRITABLE * wanted)
 
     def remove(self, fd: int) -> None:
-        if self._behind.pop(fd, None) is not None:
+        if self.behind.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def wait(self, seconds: float) -> list[tuple[Any, int]]:
-        found = self._epoll.poll(seconds, MOST) if self._epoll is not None else self._poll.poll(seconds * 1e3)
-        behind = self._behind
-        return [(behind[fd], mask) for fd, mask in found if fd in behind]
+    def closing(self, fd: int) -> None:
+        """It is about to be closed, which takes it out of an epoll."""
+        if self._epoll is None:
+            self.remove(fd)
+        else:
+            self.behind.pop(fd, None)
+
+    def wait(self, seconds: float) -> list[tuple[int, int]]:
+        return self._epoll.poll(seconds, MOST) if self._epoll is not None else self._poll.poll(seconds * 1e3)
 
     def close(self) -> None:
         if self._epoll is not None:
