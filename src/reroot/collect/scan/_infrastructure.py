@@ -31,14 +31,14 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
     by_block: dict[int, list[Entry]] = defaultdict(list)
     for entry in page.entries:
         by_block[entry.block].append(entry)
+    told = {
+        block: " ".join(e.value for e in entries if squeezed(e.name) in ("engine", "family", "databaseversion"))
+        for block, entries in by_block.items()
+    }
     for entry in page.entries:
         word = squeezed(entry.name.rpartition(".")[2] if "force_ssl" not in entry.name else entry.name)
         labels = page.labels(entry.block)
-        around = (
-            " ".join(labels[:6])
-            + " "
-            + " ".join(e.value for e in by_block[entry.block] if squeezed(e.name) in ("engine", "family", "databaseversion"))
-        )
+        around = " ".join(labels[:6]) + " " + told[entry.block]
         if _STRANGER.search(around) or (_STRANGER.search(path) and "postgres" not in path):
             continue
         if IDENTIFIER.match(entry.value) or _NAME.match(word) or _CDK.search(entry.value):

@@ -357,8 +357,10 @@ def _words(finding: Finding, policy: TrustPolicy | None) -> str:
         parts.append(f"{who}: unknown, since the {on_what} decides ({finding.policy['as']} checks nothing, others do)")
     else:
         parts.append(f"{who}: {rule.outcome}" if finding.kind == "setting" else rule.outcome)
-    if finding.rule == "RR130":
+    if finding.rule in ("RR121", "RR130"):
         parts.append(f" (decided by {', '.join(f'`{r}`' for r in finding.refers[:4])})" if finding.refers else " (code decides)")
+    if finding.rule == "RR121" and any(r.startswith("arn:aws") for r in finding.refers):
+        parts.append("; `reroot scan aws` reads it")
     if finding.rule == "RR107" and policy is not None and policy.refused is not None:
         parts.append(f" ({policy.refused.text})")
     if finding.holds_next is not None:

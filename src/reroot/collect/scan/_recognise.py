@@ -19,6 +19,8 @@ from ._settings import SECRET, finding_at, settings_of
 
 _VALUE = re.compile(r"^[\w./\\:+~@${}()\-,=%*]{0,200}$")
 _CONNECTS = re.compile(r"URL|DSN|URI|DATABASE|POSTGRES|CONNECTION")
+_ADDRESS = re.compile(r"(?:^|_)(?:DATABASE|DB|POSTGRES(?:QL)?|PG)_?(?:URL|URI|DSN|CONNECTION_STRING)$", re.IGNORECASE)
+_TLS_ROLES = frozenset({"mode", "roots", "switch", "off", "factory", "truststore"})
 
 
 def recognise(page: Page, path: str) -> Harvest:
@@ -49,6 +51,7 @@ def recognise(page: Page, path: str) -> Harvest:
         if not any(first <= f.line <= last and f.kind == "setting" for f in harvest.findings):
             harvest.findings.append(finding)
     harvest.findings.extend(_undecided_calls(page, path, file_lean, harvest.findings))
+    harvest.findings.extend(_handed_in(page, path, file_lean))
     return harvest
 
 
@@ -70,11 +73,45 @@ def _undecided_calls(page: Page, path: str, file_lean: int, known: list[Finding]
         first = min(line, page.text.place(block.start)[0])
         if any(first - 1 <= f.line <= line + 12 and f.kind == "setting" for f in (*known, *found)):
             continue
-        finding = finding_at(page, path, entry, entry, labels, "setting")
-        guess(finding, page, labels, None, [entry])
-        finding.decidable, finding.refers, finding.level, finding.rule = False, entry.refers, "note", "RR121"
-        found.append(finding)
+        found.append(_from_elsewhere(page, path, entry, entry.refers))
     return found
+
+
+def _handed_in(page: Page, path: str, file_lean: int) -> list[Finding]:
+    """An address that a settings file takes from a secret or a variable: ``valueFrom`` and Hasura's ``from_env``."""
+    if page.language or file_lean < 0:
+        return []
+    said = {entry.block for entry in page.entries if _names.role(entry.name) in _TLS_ROLES}
+    kinds = {e.block: lean for e in page.entries if _names.role(e.name) == "kind" and (lean := _names.leaning(e.value))}
+    found: list[Finding] = []
+    for entry in page.entries:
+        if entry.name == "from_env" and entry.plain and entry.value:
+            around, inside = _around(page, entry.block), page.blocks[entry.block]
+            lean = next((kinds[block] for block in around if block in kinds), 0)
+            near = {block.index for block in page.blocks if block.parent in around[1:3]} | set(around[:3])
+            if lean > 0 and _names.role(inside.label) == "url" and not said & near:
+                found.append(_from_elsewhere(page, path, entry, (entry.value,)))
+        elif not entry.value and not entry.plain and entry.refers and _ADDRESS.search(entry.name) and entry.block not in said:
+            found.append(_from_elsewhere(page, path, entry, entry.refers))
+    return found
+
+
+def _around(page: Page, block: int) -> list[int]:
+    """A block and those around it, innermost first."""
+    blocks: list[int] = []
+    while block > 0 and len(blocks) < 8:
+        blocks.append(block)
+        block = page.blocks[block].parent
+    return blocks
+
+
+def _from_elsewhere(page: Page, path: str, entry: Entry, refers: tuple[str, ...]) -> Finding:
+    """A connection of which only is known where its address comes from."""
+    labels = page.labels(entry.block)
+    finding = finding_at(page, path, entry, entry, labels, "setting")
+    guess(finding, page, labels, None, [entry])
+    finding.decidable, finding.refers, finding.level, finding.rule = False, refers, "note", "RR121"
+    return finding
 
 
 def _define(harvest: Harvest, page: Page, entry: Entry, path: str) -> None:
