@@ -201,9 +201,13 @@ def test_code_that_names_another_authority_takes_the_rotation_back(fleet):
     (fleet.folder / "infra").mkdir()
     source = 'resource "aws_db_instance" "{0}" {{\n  engine = "postgres"\n  ca_cert_identifier = "{1}"\n}}\n'
     (fleet.folder / "infra" / "main.tf").write_text(source.format("a", OLD) + source.format("b", NEXT))
+    cluster = 'resource "aws_rds_cluster" "c" {{\n  engine = "postgres"\n  ca_certificate_identifier = "{0}"\n}}\n'
+    (fleet.folder / "infra" / "cluster.tf").write_text(cluster.format(OLD) + cluster.format(NEXT))
+    written = "rds.ClusterInstance.provisioned('w', {{\n  caCertificate: rds.CaCertificate.{0},\n}});\n"
+    (fleet.folder / "infra" / "cdk.ts").write_text(written.format("RDS_CA_2019") + written.format("RDS_CA_RSA2048_G1"))
     CliRunner().invoke(reroot, ["scan", "infra", "-o", "json=scan.json"])
-    assert ("code-reverts", "main.tf:3") in codes(fleet, "--scanned", "scan.json")
-    assert ("code-reverts", "main.tf:7") not in codes(fleet, "--scanned", "scan.json")
+    reverting = {where for code, where in codes(fleet, "--scanned", "scan.json") if code == "code-reverts"}
+    assert reverting == {"main.tf:3", "cluster.tf:3", "cdk.ts:2"}
 
 
 # ── what cannot be read ──────────────────────────────────────────────────────────────────────────

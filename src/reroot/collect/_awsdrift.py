@@ -7,6 +7,7 @@ on another CA, a default that is still the old one, changes that wait for a wind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ YOUNG = timedelta(days=30)
 RESTARTS: Mapping[bool | None, str] = {True: "without a restart", False: "with a restart", None: "perhaps with a restart"}
 LITERAL = "RR501"
 """The rule of `reroot scan` for a CA id that is written down in infrastructure code."""
+_CA_ID = re.compile(r"rds[-_]ca[-_][\w-]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,17 @@ LOOKS: tuple[Look, ...] = (
 def _written_down(scanned: Sequence[Mapping[str, object]], to: str) -> Iterator[Finding]:
     """Infrastructure code that names another CA: its next run takes the rotation back."""
     for one in scanned:
-        if one.get("rule") == LITERAL and one.get("roots") != to:
+        if one.get("rule") == LITERAL and _identifier(str(one.get("roots"))) != to:
             text = f"names `{one.get('roots')}`: its next run takes the rotation back"
             yield Finding(
                 "code-reverts", f"{one.get('path')}:{one.get('line')}", text, "`reroot emit terraform` says what it must say"
             )
+
+
+def _identifier(written: str) -> str:
+    """The CA's id, as the API has it, of what code calls it: CDK says ``CaCertificate.RDS_CA_RSA2048_G1``."""
+    found = _CA_ID.search(written)
+    return found[0].lower().replace("_", "-") if found else written
 
 
 def _named(one: Instance) -> str:
