@@ -432,6 +432,7 @@ port = 9999
 socket_dir = '{folder}'
 pcp_socket_dir = '{folder}'
 pcp_port = 9998
+pcp_listen_addresses = ''
 wd_ipc_socket_dir = '{folder}'
 pid_file_name = '{folder}/pid'
 logdir = '{folder}'
