@@ -54,6 +54,8 @@ class Finding:
     joined: list[tuple[str, int, str]] = field(default_factory=list)
     policy: dict[str, object] | None = None
     verdict: str | None = None
+    unbelieved: bool = False
+    """Does the rule say that the client survives, while another driver or version that it may be does not?"""
     vendored: bool = False
     holds_next: bool | None = None
     """Does the trust store it refers to hold the next root? None when that is not known."""

@@ -16,7 +16,7 @@ from ... import drivers
 from ...errors import RerootError, SettingsError
 from ...model import Ask, File, Files, FileState, OnDistrust, Reason, RootsFrom, TrustPolicy
 from ...rules import RULES
-from . import _names
+from . import _doubt, _names
 from ._finding import Finding
 from ._given import LIBPQ, given_of
 
@@ -37,9 +37,12 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):
         finding.verdict = "loses-tls" if finding.rule == "RR104" else "breaks"
     rule = RULES[finding.rule]
+    seen = _doubt.fates(answer.policies, answer.labels)
+    finding.unbelieved = _doubt.unbelieved(finding.rule, seen, answer.is_whole)
     finding.level = _level(finding, rule.level)
     if not finding.text:
-        finding.text = _words(finding, policy)
+        decider = "version" if finding.driver else "driver"
+        finding.text = _words(finding, policy, _doubt.words(finding.rule, rule.outcome, seen, answer.is_whole, decider))
     return policy
 
 
@@ -275,13 +278,7 @@ _HELD_BY = {rule: word for word, rules in _HOLDS.items() for rule in rules.split
 
 def holds(finding: Finding) -> str:
     """What a finding means for a rotation, in the words of ``--fail-on``; empty when it stands in nobody's way."""
-    word = _HELD_BY.get(finding.rule, "")
-    return "unknown" if word == "not-verifying" and _may_verify(finding) else word
-
-
-def _may_verify(finding: Finding) -> bool:
-    """Whether what the likeliest driver leaves unchecked may be checked by another that it may be, or another version."""
-    return finding.kind == "setting" and finding.policy is not None and not finding.policy["sure"] and finding.rule == "RR110"
+    return "unknown" if finding.unbelieved else _HELD_BY.get(finding.rule, "")
 
 
 def _level(finding: Finding, level: str) -> str:
@@ -341,22 +338,17 @@ def _plainly(policy: TrustPolicy) -> str:
     return f"TLS if offered, {checked}{also}"
 
 
-def _words(finding: Finding, policy: TrustPolicy | None) -> str:
+def _words(finding: Finding, policy: TrustPolicy | None, outcome: str) -> str:
     who = finding.driver or "a client"
     if finding.wrapper:
         who += f" ({finding.wrapper})"
     parts = [f"{finding.name}: " if finding.name and len(finding.name) < 50 else ""]
-    rule = RULES[finding.rule]
     if finding.rule == "RR120":
         parts.append(f"no TLS option; {who}: {_plainly(policy) if policy is not None else default_of(finding.driver)}")
         return "".join(parts)
     shown = " ".join(x for x in (finding.mode, f"roots {finding.roots}" if finding.roots else "") if x)
     parts.append(f"{shown} · " if shown else "")
-    if _may_verify(finding) and finding.policy is not None:
-        on_what = "version" if finding.driver else "driver"
-        parts.append(f"{who}: unknown, since the {on_what} decides ({finding.policy['as']} checks nothing, others do)")
-    else:
-        parts.append(f"{who}: {rule.outcome}" if finding.kind == "setting" else rule.outcome)
+    parts.append(f"{who}: {outcome}" if finding.kind == "setting" else outcome)
     if finding.rule in ("RR121", "RR130"):
         parts.append(f" (decided by {', '.join(f'`{r}`' for r in finding.refers[:4])})" if finding.refers else " (code decides)")
     if finding.rule == "RR121" and any(r.startswith("arn:aws") for r in finding.refers):
