@@ -17,6 +17,7 @@ from time import monotonic
 import pytest
 
 from reroot import wire
+from reroot.collect.rehearse import _hello
 from reroot.collect.rehearse import _scenes as scenes
 from reroot.collect.rehearse._hello import read_hello
 from reroot.collect.rehearse._ways import WAYS, leaves_alone
@@ -309,6 +310,33 @@ def test_a_hello_names_host_versions_and_stack():
     hello = read_hello(data)
     assert (hello.name, hello.takes_1_2, hello.takes_1_3) == (HOST, True, True)
     assert all(read_hello(data[:at]) is None for at in range(len(data)))
+
+
+def greeting(name: str, protocols: list[str], least: ssl.TLSVersion, most: ssl.TLSVersion) -> bytes:
+    context = ssl._create_unverified_context()
+    context.minimum_version, context.maximum_version = least, most
+    context.set_alpn_protocols(protocols)
+    out = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+    return out.read()
+
+
+def test_what_was_kept_of_one_hello_is_never_taken_for_another():
+    """The same stack twice, then others of the same length: as read with nothing kept."""
+    old, new = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+    said = [("db1.lab.test", ["postgresql"], old, new), ("db2.lab.test", ["postgresql"], old, new), ("db2.lab.test", ["mysql-9.99"], old, new),
+            ("db1.lab.test", ["postgresql"], new, new), ("db1.lab.test", ["postgresql"], old, old)]  # fmt: skip
+    hellos = [greeting(*words) for words in (*said, *reversed(said))]
+    kept = [read_hello(data) for data in hellos]
+    fresh = []
+    for data in hellos:
+        _hello._shapes.clear()
+        fresh.append(read_hello(data))
+    assert kept == fresh
+    assert [h.name for h in kept[:5]] == [name for name, *_ in said]
+    assert [h.protocols for h in kept[:5]] == [tuple(protocols) for _, protocols, *_ in said]
+    assert kept[:5] == kept[:4:-1]
 
 
 def test_a_listening_stage_tells_clients_apart_and_concludes_for_each(material):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ... import wire
 from ...errors import InputError
@@ -34,8 +34,7 @@ GOODBYE = wire.error_response(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Whom the stage is about to play for. ``hello`` is None when the client left before it sent one."""
 
     address: str
@@ -175,10 +174,10 @@ class Guest:
         self._converse(data)
 
     def _converse(self, data: bytes) -> None:
-        assert self._engine is not None
-        was_withholding = self._engine.withholding
-        plain = self._engine.feed(data)
-        if was_withholding and not self._engine.withholding:
+        talk = self._engine
+        assert talk is not None
+        plain = talk.feed(data)
+        if self.hold_ends is not None and not talk.withholding:
             assert self._scene is not None
             self._waited = (monotonic() - self._held_since) / self._scene.hold
             self.hold_ends = None
@@ -191,7 +190,7 @@ class Guest:
         assert talk is not None
         assert self._scene is not None
         self.outgoing += talk.outgoing()
-        if talk.withholding and self.hold_ends is None:
+        if self._scene.hold and self.hold_ends is None and talk.withholding:
             self._held_since = monotonic()
             self.hold_ends = self._held_since + self._scene.hold
         if plain:

@@ -8,9 +8,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
-_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _PRE_SHARED_KEY = 0, 16, 43, 41
-_TELLING = frozenset({_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS})
+_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _PRE_SHARED_KEY, _KEY_SHARE = 0, 16, 43, 41, 51
+_TELLING = frozenset({_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _KEY_SHARE})
 _EXTENSION = struct.Struct("!HH")
+_RECORD = struct.Struct("!BHHI")
+_HEAD = 9
+"""Bytes of a record's header and of the header of the message in it."""
+KNOWN_SHAPES = 256
+"""How many hellos that differ in more than their random numbers are kept, with what was made of them."""
 MAX_NAME = 255
 """Longest host name that is kept."""
 _GREASE = frozenset(0x0A0A + 0x1010 * i for i in range(16))
@@ -37,13 +42,17 @@ class Hello(NamedTuple):
 def read_hello(data: bytes) -> Hello | None:
     """The ClientHello at the start of a TLS stream (RFC 8446, section 4.1.2); None where it is not whole in *data*, or damaged."""
     try:
+        kind, _, length, message = _RECORD.unpack_from(data)
+        end = _HEAD + (message & 0xFFFFFF)
+        if kind == 0x16 and message >> 24 == 1 and end <= 5 + length <= len(data):
+            return _read(data[_HEAD:end])  # in one record, as nearly all are
         return _read(_handshake(data))
     except (IndexError, ValueError, struct.error):
         return None
 
 
 def _handshake(data: bytes) -> bytes:
-    """The first handshake message's body, put together from as many records as it takes: mostly one."""
+    """The first handshake message's body, put together from as many records as it takes."""
     body, at = b"", 0
     while True:
         if data[at] != 0x16 or len(data) < at + 5:
@@ -61,8 +70,35 @@ def _handshake(data: bytes) -> bytes:
                 return body[4 : 4 + wanted]
 
 
+class _Shape(NamedTuple):
+    """A hello that was read: everything in it that is read again next time, which is all but three random values."""
+
+    share: int
+    rest: int
+    before: bytes
+    after: bytes
+    hello: Hello
+
+
+_shapes: dict[tuple[int, int, bytes], _Shape] = {}
+
+
 def _read(body: bytes) -> Hello:
+    """A TLS stack says the same each time but for its random numbers: those of the head, its session's and the key share."""
     at = 35 + body[34]
+    kind = len(body), at, body[:2]
+    known = _shapes.get(kind)
+    if known is not None and body[at : known.share] == known.before and body[known.rest :] == known.after:
+        return known.hello
+    share, rest, hello = _walk(body, at)
+    if len(_shapes) >= KNOWN_SHAPES:  # a stranger chooses how many there are
+        _shapes.clear()
+    _shapes[kind] = _Shape(share, rest, body[at:share], body[rest:], hello)
+    return hello
+
+
+def _walk(body: bytes, at: int) -> tuple[int, int, Hello]:
+    """From the cipher suites *at* on: what it says, and where the key share starts and ends."""
     size = body[at] << 8 | body[at + 1]
     suites = body[at + 2 : at + 2 + size]
     at += 2 + size
@@ -70,6 +106,7 @@ def _read(body: bytes) -> Hello:
     end = at + 2 + (body[at] << 8 | body[at + 1])
     at += 2
     kinds = []
+    share = rest = len(body)
     name, versions = "", b""
     protocols: tuple[str, ...] = ()
     unpack = _EXTENSION.unpack_from
@@ -79,17 +116,19 @@ def _read(body: bytes) -> Hello:
         at += 4 + length
         if kind not in _TELLING:
             continue
-        if kind == _ALPN:
+        if kind == _KEY_SHARE:
+            share, rest = at - length, at
+        elif kind == _ALPN:
             protocols = _words(body[at - length + 2 : at])
         elif kind == _SUPPORTED_VERSIONS:
             versions = body[at - length + 1 : at]
         elif length > 5:
             start = at - length + 5
             name = body[start : start + min(body[start - 2] << 8 | body[start - 1], MAX_NAME)].decode("ascii", "replace")
-    return Hello(name, protocols, _versions(versions or body[:2]), _fingerprint(suites, tuple(kinds)))
+    return share, rest, Hello(name, protocols, _versions(versions or body[:2]), _fingerprint(suites, tuple(kinds)))
 
 
-# A TLS stack says the same each time but for its random numbers, so what was made of it once is kept. Bounded: a stranger chooses.
+# What was made of one hello is kept for the next. Bounded: a stranger chooses.
 
 
 @lru_cache(maxsize=256)

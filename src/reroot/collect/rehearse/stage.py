@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ...errors import InputError, ReachError
 from ...rehearsal import Ending, Reaction
@@ -54,8 +54,7 @@ class Limits:
     patience: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """One guest that has left: who, when, and what it did. ``who`` is what ``identify`` said of it when it came; ``passed`` is what
     becomes of one that went on to the real server."""
 
