@@ -156,11 +156,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
     if page.language in ("javascript", "typescript") and kind_name in JAVASCRIPT and _names.leaning(kind) > 0:
         finding.driver, finding.wrapper = "node-postgres", JAVASCRIPT[kind_name]
         return
-    around = " ".join(labels[:4])
-    for pattern, driver, wrapper in WORDS:
-        if pattern.search(around):
-            finding.driver, finding.wrapper = driver, wrapper
-            return
+    if (told := _told(" ".join(labels[:4]))) is not None:
+        finding.driver, finding.wrapper = told
+        return
     imported = _imported(page.text.text[:20_000]) if page.language in CODE else ()
     if len(imported) == 1:
         finding.driver = imported[0]
@@ -180,16 +178,19 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         if pattern.search(finding.path):
             finding.driver, finding.wrapper = driver, wrapper
             return
-    if page.text.whole is None and page.language in CODE:
-        sample = page.text.text[:60_000]
-        for pattern, driver, wrapper in WORDS:
-            if pattern.search(sample):
-                finding.driver, finding.wrapper = driver, wrapper
-                return
+    if page.text.whole is None and page.language in CODE and (told := _told(page.text.text[:60_000])) is not None:
+        finding.driver, finding.wrapper = told
+        return
     if page.language == "sql" and finding.driver is None:
         finding.driver = "libpq"
     if any(squeezed(e.name).startswith("servertls") for e in entries):
         finding.driver = "pgbouncer"
+
+
+@lru_cache(maxsize=64)
+def _told(text: str) -> tuple[str, str | None] | None:
+    """The driver, and what wraps it, that the first telling word in a text speaks of; a file's text is asked for each finding."""
+    return next(((driver, wrapper) for pattern, driver, wrapper in WORDS if pattern.search(text)), None)
 
 
 @lru_cache(maxsize=16)
