@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +85,52 @@ def test_without_the_key_it_cannot_say_yes(fleet):
 def test_whose_it_is_must_be_said_where_it_is_kept(fleet):
     done = fleet.run("rehearse", "--next", "east.crt", "--client", "x", "--", "psql", "host=h", check=2)
     assert "`--client`" in done.stderr
+
+
+def listened(fleet, client, *comers):
+    """A listening stage that *comers* (extra words of a DSN) come to, each often enough for both acts; what it said at its end."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ("--next", "east.crt", "--next-key", "east.key", "--listen", f"127.0.0.1:{port}")
+    kept = ("--server", f"{HOST}:{fleet.servers[0].port}", "--ledger", "reroot.sqlite", "--rotation", "lab", "--client", client)
+    command = [sys.executable, "-c", "from reroot.cli import main; main()", "rehearse", *words, *kept]
+    env = fleet.environment()
+    with subprocess.Popen(command, cwd=fleet.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as stage:
+        try:
+            assert "listening on" in stage.stderr.readline()
+            for comer in comers:
+                for _ in range(2):
+                    dsn = f"hostaddr=127.0.0.1 port={port} user=app dbname=postgres sslmode=verify-full {comer}"
+                    subprocess.run(["psql", dsn], cwd=fleet.folder, env=env, capture_output=True, timeout=60)
+                    assert stage.stderr.readline()  # each is told when it has left
+        finally:
+            stage.send_signal(signal.SIGINT)
+        return stage.communicate(timeout=60)[1]
+
+
+def test_who_alone_came_to_a_listening_stage_by_the_servers_name_counts(fleet):
+    (fleet.folder / "said2.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    fleet.write(clients=fleet.client("elsewhere", store="said2.pem"))
+    assert judged(fleet, "elsewhere")["verdict"] == "ready"
+    assert "no verdict" not in listened(fleet, "elsewhere", f"host={HOST} sslrootcert=old.pem")
+    found = judged(fleet, "elsewhere")
+    assert (found["verdict"], codes(found)[0]) == ("breaks", "rules-contradicted")
+
+
+@pytest.mark.parametrize(
+    ("comers", "why"),
+    [
+        ((f"host={HOST} sslrootcert=old.pem", f"host={HOST} sslrootcert=old.pem ssl_max_protocol_version=TLSv1.2"), "2 clients came"),
+        (("host=127.0.0.1 sslrootcert=old.pem",), "asked for no server by name"),
+        (("host=another.example sslrootcert=old.pem",), "asked for `another.example`"),
+        ((), "0 clients came"),
+    ],
+    ids=["two-of-them", "by-address", "another-name", "nobody"],
+)
+def test_what_a_listening_stage_cannot_give_to_one_client_is_said_and_counts_for_none(fleet, comers, why):
+    fleet.write(clients=fleet.client("nobody-knows-who", store="old.pem"))
+    before = judged(fleet, "nobody-knows-who")
+    assert why in listened(fleet, "nobody-knows-who", *comers)
+    found = judged(fleet, "nobody-knows-who")
+    assert "rehearsed" not in codes(found)
+    assert (found["verdict"], found["then"]) == (before["verdict"], before["then"])

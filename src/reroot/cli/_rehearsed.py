@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..collect.rehearse._scenes import Scene
-    from ..collect.rehearse.command import Rehearsed
+    from ..collect.rehearse.command import Place, Rehearsed
+    from ..collect.rehearse.listen import Watch
     from ..model import Evidence, Reason
     from ..rehearsal import Conclusion
 
@@ -146,6 +147,24 @@ def to_evidence(rehearsed: Rehearsed, beside: Sequence[Reason], now: datetime, c
         "reroot": __version__,
     }
     return Evidence("rehearsal", client or rehearsed.command[0].rsplit("/", 1)[-1], "rehearse", now, Strength.REHEARSED, facts)
+
+
+def of_the_one(watch: Watch, client: str, places: Sequence[Place]) -> tuple[list[Evidence], str]:
+    """What a listening stage keeps of the inventory's *client*, and why no verdict will count it, if so.
+
+    Only where nobody else came, or one program's trust would be taken for another's; and only for the server whose name it asked for
+    in its hello, or a chain could pass for the wrong host's.
+    """
+    from dataclasses import replace
+
+    came = watch.conclusions()
+    if len(came) != 1:
+        return watch.evidence(), f"{len(came)} clients came where `{client}` alone was to come: no verdict counts them"
+    (who, conclusion), (kept,) = came[0], watch.evidence()
+    led = [str(p) for p in places if p.host == who.name]
+    facts = {**kept.facts, "conclusion": concluded(conclusion), "servers": led, "acts": watch.acts(who)}
+    asked = f"asked for `{who.name}`" if who.name else "asked for no server by name"
+    return [replace(kept, subject=client, facts=facts)], "" if led else f"`{client}` {asked}: no verdict counts it"
 
 
 SAYS = {

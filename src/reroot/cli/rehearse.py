@@ -59,7 +59,8 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option("--ledger", metavar="FILE|URL", help="Keep the evidence here, under --rotation.")
 @click.option("--rotation", default="", metavar="NAME", help="The rotation that the evidence belongs to.")
 @click.option(
-    "--client", default="", metavar="NAME", help="The client of the inventory that COMMAND is: then verdicts count the rehearsal."
+    "--client", default="", metavar="NAME",
+    help="The client of the inventory that COMMAND is, or that alone comes to --listen: then verdicts count the rehearsal.",
 )
 @output_options
 @click.pass_context
@@ -108,7 +109,7 @@ def COMMAND(
     """
     from ..errors import InputError
     from ..reports import Document
-    from ._rehearsed import CONTRADICTED, beside_the_rules, by_the_hook, data, gone_through, text, to_evidence
+    from ._rehearsed import CONTRADICTED, beside_the_rules, by_the_hook, data, gone_through, of_the_one, text, to_evidence
 
     if bool(command) == bool(listen_at):
         raise InputError("neither a command nor `--listen`" if not command else "both a command and `--listen`",
@@ -119,8 +120,9 @@ def COMMAND(
         raise InputError("`--page` belongs to `--listen`")
     if bool(ledger) != bool(rotation):
         raise InputError("`--ledger` and `--rotation` belong together")
-    if client and (listen_at or not ledger):
-        raise InputError("`--client` names whose evidence is kept: it belongs to a command and `--ledger`")
+    if client and (not ledger or (listen_at and not servers)):
+        raise InputError("`--client` names whose evidence is kept: it belongs to `--ledger` and, with `--listen`, to `--server`",
+                         hint="`--server` is the server of the inventory that it is led away from")  # fmt: skip
     places = tuple(_place(s) for s in servers) if listen_at else tuple(_place(s) for s in servers) or _seen_in(command)
     pairs = {"next": (next_chain, next_key), "current": (current, current_key), "wrong-name": (wrong_name, wrong_name_key)}
     hosts = [p.host for p in places] or _names(next_chain) or ["localhost"]
@@ -134,7 +136,14 @@ def COMMAND(
         watch = _listen(listen_at, page_at, scenes, allow, lasting, quiet)
         document = Document("rehearsal-listen", watch.data(), watch.text)
         found, interrupted = [c for _, c in watch.conclusions()], watch.interrupted and lasting is not None
-        evidence = watch.evidence()
+        evidence, why = watch.evidence(), ""
+        if client:
+            evidence, why = of_the_one(watch, client, places)
+        elif ledger and evidence:
+            why = "no verdict counts what is kept by address"
+        if why and not quiet:
+            click.echo(f"{why}\n\nhint: let one client come by the server's own name: `--client NAME --server HOST:PORT --allow ADDRESS`",
+                       err=True)  # fmt: skip
     else:
         rehearsed = _rehearse(command, places, scenes, way, patience, lasting, show_output, quiet)
         beside = [*by_the_hook(rehearsed), *gone_through(rehearsed), *(beside_the_rules(rehearsed, driver, dsn) if driver else ())]

@@ -91,12 +91,13 @@ class Guest:
 
     def take(self, data: bytes) -> None:
         """What came; ``b""`` when the client hung up."""
-        if self.phase is Phase.OPENING:
-            self._open(data)
-        elif self.phase is Phase.HELLO:
-            self._greet(data)
-        elif self.phase is Phase.TLS:
+        phase = self.phase
+        if phase is Phase.TLS:
             self._converse(data)
+        elif phase is Phase.OPENING:
+            self._open(data)
+        elif phase is Phase.HELLO:
+            self._greet(data)
 
     def go_on(self) -> None:
         """The hold is over: the proof follows."""

@@ -167,6 +167,12 @@ class Watch:
         follow = "next: see who is missing; an act is met once for each connection"
         return table(("", "client", "came", "why"), rows) + f"\n\n{counts}; {follow}"
 
+    def acts(self, client: Client) -> list[dict[str, str]]:
+        """Which acts that client has met, and whether their keys were proven."""
+        with self._lock:
+            met = dict.fromkeys((r.act.value, r.proof.value) for r in self._records[client].reactions)
+        return [{"act": act, "proof": proof} for act, proof in met]
+
     def evidence(self) -> list[Evidence]:
         presented = {s.act.value: [der.hex() for der in s.chain] for s in self.scenes}
         return [

@@ -154,9 +154,12 @@ class Stage:
     def turn(self, most: float) -> None:
         """One look around, of at most that many seconds."""
         behind = self._poll.behind
-        for fd, mask in self._poll.wait(max(0.0, min(most, self._due - monotonic(), LONGEST))):
+        left = self._due - monotonic()
+        if left < most:
+            most = left if left > 0.0 else 0.0
+        for fd, mask in self._poll.wait(most if most < LONGEST else LONGEST):
             what = behind.get(fd)
-            if isinstance(what, _Seat):
+            if type(what) is _Seat:
                 self._serve(what, mask)
             elif isinstance(what, socket.socket):
                 self._accept(what)
@@ -236,9 +239,9 @@ class Stage:
                 self._leave(seat)
             return
         guest.take(data)
-        self._follow(seat, gone=not data)
+        self._follow(seat, not data)
 
-    def _follow(self, seat: _Seat, *, gone: bool = False) -> None:
+    def _follow(self, seat: _Seat, gone: bool = False) -> None:
         """After the guest has moved: say what is to be said, mind the hold, see it off."""
         guest = seat.guest
         if guest.outgoing and not gone:
@@ -328,7 +331,7 @@ class Stage:
         while self._seats and (seat := next(iter(self._seats.values()))).deadline <= now:
             if seat.guest.reaction is None:
                 seat.guest.give_up()
-                self._follow(seat, gone=True)
+                self._follow(seat, True)
             else:
                 self._leave(seat)
         self._due = self._next_moment()
@@ -401,11 +404,12 @@ class _Visits:
         self.allowed: bool | None = None
 
     def take(self, per_second: float, now: float) -> bool:
-        self.left = min(max(per_second, 1.0), self.left + (now - self.at) * per_second)
+        left, most = self.left + (now - self.at) * per_second, per_second if per_second > 1.0 else 1.0
+        self.left = left = left if left < most else most
         self.at = now
-        if self.left < 1:
+        if left < 1:
             return False
-        self.left -= 1
+        self.left = left - 1
         return True
 
 
