@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from reroot.cli import reroot
@@ -113,3 +117,42 @@ def test_the_hook_brings_every_grammar() -> None:
     extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     [hook] = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert hook["additional_dependencies"] == extras["source"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "fail_on", "code", "paths"),
+    [
+        (".", "breaks", 1, {"a b/.env", "c/.env"}),
+        ("a b\n\nc\n", "breaks", 1, {"a b/.env", "c/.env"}),
+        ("c", "loses-tls", 0, {".env"}),
+        ("", "breaks", 1, {"a b/.env", "c/.env"}),
+    ],
+    ids=["the workspace", "one a line, with blanks", "one of them", "nothing said"],
+)
+def test_the_scan_of_the_github_action_does_what_its_inputs_say(
+    tmp_path: Path, targets: str, fail_on: str, code: int, paths: set[str]
+) -> None:
+    action = yaml.safe_load((Path(__file__).parents[2] / "action.yml").read_text())
+    step = next(step for step in action["runs"]["steps"] if step["name"] == "Scan")
+    work, installed = tmp_path / "work", tmp_path / "runner" / "reroot" / "bin"
+    installed.mkdir(parents=True)
+    (installed / "reroot").symlink_to(Path(sys.executable).with_name("reroot"))
+    for folder in ("a b", "c"):
+        (work / folder).mkdir(parents=True)
+        (work / folder / ".env").write_text("DATABASE_URL=postgres://u@db/x?sslmode=verify-full&sslrootcert=/r.pem\n")
+    given = {"TARGETS": targets, "FAIL_ON": fail_on, "SARIF": "found.sarif"}
+    assert step["env"].keys() == given.keys()
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+        cwd=work,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "RUNNER_TEMP": str(tmp_path / "runner"), **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.count("::error ") == len(paths)
+    (run,) = json.loads((work / "found.sarif").read_text())["runs"]
+    assert {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]} == {
+        path.replace(" ", "%20") for path in paths
+    }
