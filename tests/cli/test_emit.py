@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from reroot.cli import reroot
+from reroot.collect._awscalls import Role
 from reroot.errors import InputError
 from reroot.lab.aurora.fleet import Member
 from reroot.lab.postgres import Postgres
@@ -40,6 +41,24 @@ def test_the_observer_may_change_nothing():
     actions = [a for s in json.loads(emit("iam"))["Statement"] for a in s["Action"]]
     assert actions
     assert all(a.startswith("rds:Describe") or a == "rds:DownloadDBLogFilePortion" for a in actions)
+
+
+def test_the_log_readers_policy_is_for_one_bucket_and_its_objects():
+    by_action = {s["Action"][0]: s["Resource"] for s in json.loads(emit("iam", "--role", "log-reader", "--bucket", "logs"))["Statement"]}
+    assert by_action["s3:ListBucket"] == "arn:aws:s3:::logs"
+    assert by_action["s3:GetObject"] == "arn:aws:s3:::logs/*"
+    assert by_action["logs:DescribeLogStreams"] == "arn:aws:logs:*:*:log-group:*"
+    assert by_action["rds:DescribeDBLogFiles"] == "arn:aws:rds:*:*:db:*"
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_only_the_roles_that_change_may_change(role):
+    statements = json.loads(emit("iam", "--role", role))["Statement"]
+    sids = [s["Sid"] for s in statements]
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isalnum() for sid in sids)
+    changes = [a for s in statements for a in s["Action"] if a.partition(":")[2].startswith(("Modify", "Put", "Delete", "Create"))]
+    assert bool(changes) == (role in ("rotator", "defaults"))
 
 
 def test_a_tag_without_a_value_sign_is_refused():

@@ -316,3 +316,44 @@ def test_a_portion_that_comes_again_and_again_does_not_go_on_for_ever(aws, monke
 def test_what_lies_at_aws_is_not_followed(aws):
     with pytest.raises(InputError, match="cannot be followed"):
         Follower(["s3://bucket/a"])
+
+
+# ── rights ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def allowed(role: str) -> set[str]:
+    from reroot.cli.emit import policy
+
+    return {action for statement in policy(role)["Statement"] for action in statement["Action"]}
+
+
+def test_the_log_readers_policy_is_what_ingest_calls_and_nothing_else(aws, monkeypatch):
+    from botocore.client import BaseClient
+
+    made = set()
+    call = BaseClient._make_api_call
+
+    def recorded(client, operation, given):
+        made.add(f"{client.meta.service_model.service_name}:{operation}".replace("s3:ListObjectsV2", "s3:ListBucket"))
+        return call(client, operation, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    aws.objects = {"a.log": log_of(1)}
+    aws.files = {"error/postgresql.log.2026-11-23-10": [b"".join(LINES).decode()]}
+    at = int((datetime.now(UTC) - timedelta(minutes=5)).timestamp() * 1000)
+    aws.events = {"orders-1.0": [(at, LINES[1].decode())]}
+    assert ingest(find(["db1=s3://bucket/", "rds://eu-central-1/orders-1", GROUP])).is_complete
+    assert made == allowed("log-reader")
+
+
+def test_a_token_of_iam_needs_no_call_and_the_right_to_connect_as_that_user(aws):
+    from reroot.cli.emit import policy
+    from reroot.collect._awsapi import Login
+    from reroot.collect._awslogin import signed
+
+    token = signed(Login(), "eu-central-1", "orders-1.x.eu-central-1.rds.amazonaws.com", 5432, "watch")
+    asked = parse_qs(urlsplit("https://" + token).query)
+    assert (asked["Action"], asked["DBUser"], aws.asked) == (["connect"], ["watch"], [])
+    (statement,) = policy("watcher", account="123456789012", region="eu-central-1", user="watch")["Statement"]
+    assert statement["Action"] == ["rds-db:connect"]
+    assert statement["Resource"] == "arn:aws:rds-db:eu-central-1:123456789012:dbuser:*/watch"

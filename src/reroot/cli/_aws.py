@@ -15,7 +15,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 profile_option = click.option(
     "--profile", "profiles", multiple=True, metavar="NAME", help="An AWS profile; as often as you like."
 )
-role_option = click.option("--role", "roles", multiple=True, metavar="ARN", help="A role to assume, one for each account.")
+role_option = click.option(
+    "--role", "--role-arn", "roles", multiple=True, metavar="ARN", help="A role to assume; as often as you have accounts."
+)
 
 
 def region_options(command: Command) -> Command:
@@ -41,11 +43,9 @@ def regions_of(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
     from ..collect import _awsapi
     from ..errors import InputError
 
-    try:
-        import boto3
-        import botocore.exceptions
-    except ImportError:
-        raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
+    boto3 = _awsapi.installed()
+    import botocore.exceptions
+
     if every:
         return _awsapi.regions()
     try:

@@ -15,7 +15,7 @@ from ._emitrole import role as _role
 if TYPE_CHECKING:
     from ..collect._awscalls import Call
 
-SIDS = {"observer": "RerootObserver", "rotator": "RerootRotator", "defaults": "RerootDefaults"}
+SIDS = {"observer": "RerootObserver", "rotator": "RerootRotator", "defaults": "RerootDefaults", "log-reader": "RerootLogReader", "scanner": "RerootScanner", "watcher": "RerootWatcher"}
 
 
 @click.group(name="emit")
@@ -28,17 +28,22 @@ def COMMAND() -> None:
 @click.option("--tag", metavar="KEY=VALUE", help="For the rotator: change only instances that carry this tag.")
 @click.option("--account", metavar="ID", default="*", show_default=True, help="The account whose instances may be changed.")
 @click.option("--region", metavar="REGION", default="*", show_default=True, help="The region whose instances may be changed.")
-def iam(role: str, tag: str | None, account: str, region: str) -> None:
+@click.option("--bucket", metavar="NAME", default="*", show_default=True, help="For the log-reader: the bucket that holds the logs.")
+@click.option("--user", metavar="NAME", default="reroot", show_default=True, help="For the watcher: the database role that it logs in as.")
+def iam(role: str, tag: str | None, account: str, region: str, bucket: str, user: str) -> None:
     """The IAM policy for what reroot calls, and nothing else: made from the list that the client itself keeps to.
 
     observer: everything that only looks. rotator: what one wave needs, for a role that is assumed for that wave. IAM has no
     condition for the CA of a change, and a change of an instance may be any change: so limit the rotator by tag. defaults: what
-    `reroot default-ca` needs; AWS limits it to no resource.
+    `reroot default-ca` needs; AWS limits it to no resource. log-reader: `reroot ingest` of s3://, rds:// and cloudwatch://. scanner:
+    `reroot scan aws`; what a key of your own encrypts needs kms:Decrypt of that key, too. watcher: `reroot observe --iam`.
     """
-    click.echo(json.dumps(policy(role, tag, account, region), indent=2))
+    click.echo(json.dumps(policy(role, tag, account, region, bucket, user), indent=2))
 
 
-def policy(role: str, tag: str | None = None, account: str = "*", region: str = "*") -> Mapping[str, object]:
+def policy(
+    role: str, tag: str | None = None, account: str = "*", region: str = "*", bucket: str = "*", user: str = "reroot"
+) -> Mapping[str, object]:
     """The policy document. Looks come with the resource ``*``; what can be limited to kinds of resources, is."""
     from ..collect._awscalls import Role, of
     from ..errors import InputError
@@ -46,28 +51,33 @@ def policy(role: str, tag: str | None = None, account: str = "*", region: str = 
     calls = of(Role(role))
     statements: list[Mapping[str, object]] = []
     for sid, changes in (("Everywhere", False), ("ChangeEverywhere", True)):
-        actions = [c.action for c in calls if not c.kind and c.changes is changes]
+        actions = [c.action for c in calls if not c.arn and c.changes is changes]
         if actions:
             statements.append({"Sid": f"{SIDS[role]}{sid}", "Effect": "Allow", "Action": actions, "Resource": "*"})
     kinds: dict[tuple[str, bool], list[Call]] = {}
     for call in calls:
-        if call.kind:
-            kinds.setdefault((call.kind, call.changes), []).append(call)
+        if call.arn:
+            kinds.setdefault((call.arn, call.changes), []).append(call)
     key, equals, value = (tag or "").partition("=")
     if tag and not (key and equals):
         raise InputError(f"`{tag}` is no tag", hint="write `--tag KEY=VALUE`")
-    for (kind, changes), named in kinds.items():
+    for (arn, changes), named in kinds.items():
+        kind = named[0].kind or f"{named[0].service}-{named[0].right or named[0].operation}"
         statement: dict[str, object] = {
-            "Sid": f"{SIDS[role]}{'Change' if changes else 'Read'}{kind.title().replace('-', '')}",
+            "Sid": f"{SIDS[role]}{'Change' if changes else 'Read'}{_word(kind)}",
             "Effect": "Allow",
             "Action": [c.action for c in named],
-            "Resource": f"arn:aws:rds:{region}:{account}:{kind}:*",
+            "Resource": arn.format(region=region, account=account, bucket=bucket, user=user),
         }
         if changes and tag:
             word = "db-tag" if kind == "db" else "cluster-tag"
             statement["Condition"] = {"StringEquals": {f"rds:{word}/{key}": value}}
         statements.append(statement)
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _word(kind: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in kind.split("-"))
 
 
 @COMMAND.command("sql-role")

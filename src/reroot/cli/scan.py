@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
+from ._aws import role_option
 from ._output import Outputs, emit, output_options, write_whole
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _fail_on(_context: click.Context, _option: click.Parameter, value: str) -> f
 @click.option("--cache/--no-cache", default=True, help="Remember unchanged files between scans, in your cache folder.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Worker processes; one for each core when not named.")
 @click.option("--profile", "profiles", multiple=True, help="AWS profile for `aws`, as often as you like.")
+@role_option
 @click.option("--region", "regions", multiple=True, help="AWS region for `aws`, as often as you like.")
 @click.option("--all-regions", is_flag=True, help="Every AWS region that is switched on.")
 @output_options
@@ -70,6 +72,7 @@ def scan(
     cache: bool,
     jobs: int | None,
     profiles: tuple[str, ...],
+    roles: tuple[str, ...],
     regions: tuple[str, ...],
     all_regions: bool,
     outputs: Outputs,
@@ -100,6 +103,7 @@ def scan(
         next_roots=read_roots(roots),
         accepted=_baseline.read(baseline) if baseline else frozenset(),
         profiles=profiles,
+        roles=roles,
         regions=("all",) if all_regions else regions,
         progress=_progress if sys.stderr.isatty() and not quiet else lambda _: None,
     )

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import InputError, ReachError
-from ._awscalls import CALLS
+from ._awscalls import CALLS, LISTED
 from ._clock import WALL, Clock
 
 THROTTLED = frozenset(
@@ -171,6 +171,7 @@ class Api:
     def refused(self, error: Exception, operation: str) -> Refused:
         """What went wrong, for a person. AWS's messages name users and resources, never a secret."""
         code = _code(error)
+        operation = operation_of(error, operation)
         where = f"{self.region}, {operation}"
         if not code:
             hint = "log in: `aws configure`, `aws sso login`, or set `AWS_PROFILE`" if _is_login(error) else ""
@@ -186,31 +187,62 @@ def api(login: Login, region: str) -> Api:
     return Api(login, region)
 
 
-def _client(login: Login, region: str) -> Any:
+def installed() -> Any:
+    """boto3; ``InputError`` that says how it is had."""
     try:
         import boto3
-        from botocore.config import Config
     except ImportError:
         raise InputError("boto3 is not installed", hint="`pip install 'reroot[aws]'`") from None
+    return boto3
+
+
+def session(login: Login, region: str = "", like: Any = None) -> Any:
+    """A boto3 session of *login*, which calls nothing that is in no policy. *like*: one of the same login, whose role is taken over.
+
+    A role is assumed here, and again by itself whenever its hour comes to an end.
+    """
+    boto3 = installed()
+    given = {"profile_name": login.profile or None, "region_name": region or None}
+    made = own = boto3.Session(**given)
+    if login.role:
+        from botocore.credentials import RefreshableCredentials
+        from botocore.session import Session
+
+        def lend() -> dict[str, str]:
+            # A role may be assumed twice, so boto3 may try again by itself.
+            sts = own.client("sts", **options(login, retries={"mode": "standard", "total_max_attempts": 6}))
+            try:
+                lent = sts.assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
+            finally:
+                sts.close()
+            keys = {"access_key": "AccessKeyId", "secret_key": "SecretAccessKey", "token": "SessionToken"}
+            return {ours: lent[theirs] for ours, theirs in keys.items()} | {"expiry_time": lent["Expiration"].isoformat()}
+
+        inner = Session()
+        inner._credentials = (
+            like.get_credentials() if like else RefreshableCredentials.create_from_metadata(lend(), lend, "sts-assume-role")
+        )
+        made = boto3.Session(botocore_session=inner, **given)
+    made.events.register("provide-client-params", _refuse_unlisted)
+    return made
+
+
+def _refuse_unlisted(model: Any, **_: object) -> None:
+    if (model.service_model.service_name, model.name) not in LISTED:
+        raise AssertionError(f"{model.service_model.service_name} {model.name} is in no policy")
+
+
+def options(login: Login, **config: Any) -> dict[str, Any]:
+    """What each client is made with."""
+    from botocore.config import Config
+
+    return {"config": Config(connect_timeout=5, **config), "endpoint_url": login.endpoint_url or None}
+
+
+def _client(login: Login, region: str) -> Any:
     # Trying again is decided here, where it is known what may be tried again.
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=10)
-    where = {"region_name": region, "config": config, **({"endpoint_url": login.endpoint_url} if login.endpoint_url else {})}
-    session = boto3.Session(profile_name=login.profile or None)
-    if not login.role:
-        return session.client("rds", **where)
-    # A role may be assumed twice, so boto3 may try again by itself.
-    sts = session.client("sts", **where | {"config": config.merge(Config(retries={"mode": "standard", "total_max_attempts": 6}))})
-    try:
-        lent = sts.assume_role(RoleArn=login.role, RoleSessionName="reroot")["Credentials"]
-    finally:
-        sts.close()
-    return session.client(
-        "rds",
-        aws_access_key_id=lent["AccessKeyId"],
-        aws_secret_access_key=lent["SecretAccessKey"],
-        aws_session_token=lent["SessionToken"],
-        **where,
-    )
+    once = {"retries": {"total_max_attempts": 1}, "read_timeout": 30, "max_pool_connections": 10}
+    return session(login, region).client("rds", **options(login, **once))
 
 
 def regions() -> tuple[str, ...]:
@@ -230,6 +262,11 @@ def _method(operation: str) -> str:
 def _code(error: Exception) -> str:
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def operation_of(error: Exception, asked: str) -> str:
+    """What failed: the call that was *asked* for, or the role that had to be assumed for it."""
+    return "AssumeRole" if getattr(error, "operation_name", "") == "AssumeRole" else asked
 
 
 def _status(error: Exception) -> int:

@@ -14,12 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ...errors import InputError
+from .._awsapi import Login, installed, operation_of, session
 from ._finding import Harvest, Limit
 from ._look import look
 
 Session = Any
 Source = tuple[str, Callable[[Session], Iterator[tuple[str, str]]]]
 _ODD = re.compile(r"[^\w.\-:@+=,/]")
+ANYWHERE = "us-east-1"
+"""A region that is on in every account: where one asks for the others when none is named."""
 ENOUGH = 20_000
 """Things of one kind in one region: beyond it the scan says that it stopped."""
 
@@ -99,33 +102,51 @@ def _env(pairs: dict[str, Any]) -> str:
     return "".join(f"{name}={str(value).replace(chr(10), ' ')}\n" for name, value in pairs.items())
 
 
-def account(profiles: Sequence[str], regions: Sequence[str]) -> dict[str, Harvest]:
-    """What the accounts behind *profiles* hold in *regions*; ``all`` for every region that is switched on."""
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError as error:
-        raise InputError("`reroot scan aws` needs boto3", hint="pip install 'reroot[aws]'") from error
+def account(profiles: Sequence[str], regions: Sequence[str], roles: Sequence[str] = ()) -> dict[str, Harvest]:
+    """What the accounts behind *profiles*, or behind *roles* that are assumed from them, hold in *regions*; ``all`` for every one.
+
+    A role that may not be assumed is a limit of the scan, and the other accounts are looked at.
+    """
+    installed()
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    errors = (BotoCoreError, ClientError)
     work: list[tuple[str, Session, Source]] = []
-    try:
-        for profile in profiles or ("",):
-            first = boto3.Session(profile_name=profile or None)
-            names = list(regions) or [first.region_name or ""]
-            if names == ["all"]:
-                names = [r["RegionName"] for r in first.client("ec2").describe_regions()["Regions"]]
-            if "" in names:
-                raise InputError("no AWS region is named", hint="use `--region eu-west-1` or `--all-regions`")
-            for region in names:
-                place = f"aws:{profile + '/' if profile else ''}{region}"
-                # a session of its own for each thread: boto3's are not made to be shared
-                work += [(place, boto3.Session(profile_name=profile or None, region_name=region), source) for source in SOURCES]
-    except (BotoCoreError, ClientError) as error:
-        raise InputError(f"AWS cannot be used: {_why(error)}", hint="name a profile with `--profile`") from error
     found: dict[str, Harvest] = {}
+    for login in (Login(profile, role) for profile in profiles or ("",) for role in roles or ("",)):
+        try:
+            door = next(iter(regions), "") or session(Login(login.profile)).region_name or ""
+        except errors as error:
+            raise InputError(f"AWS cannot be used: {_why(error)}", hint="name a profile with `--profile`") from error
+        if not door:
+            raise InputError("no AWS region is named", hint="use `--region eu-west-1` or `--all-regions`")
+        try:
+            first = session(login, ANYWHERE if door == "all" else door)
+            names = _regions(first) if door == "all" else list(dict.fromkeys(regions)) or [door]
+        except errors as error:
+            if not login.role:
+                raise InputError(f"AWS cannot be used: {_why(error)}", hint="name a profile with `--profile`") from error
+            found[_place(login)] = Harvest(limits=[Limit(_place(login), f"could not be read: {operation_of(error, '')} {_why(error)}")])
+            continue
+        for region in names:
+            # a session of its own for each thread: boto3's are not made to be shared
+            work += [(f"{_place(login)}{region}", session(login, region, first), source) for source in SOURCES]
     with ThreadPoolExecutor(8) as pool:
-        for harvests in pool.map(lambda one: _source(one[0], one[1], one[2], (BotoCoreError, ClientError)), work):
+        for harvests in pool.map(lambda one: _source(one[0], one[1], one[2], errors), work):
             found.update(harvests)
     return found
+
+
+def _regions(session: Session) -> list[str]:
+    return [str(one["RegionName"]) for one in session.client("ec2").describe_regions()["Regions"]]
+
+
+def _place(login: Login) -> str:
+    """How the things of one account are called: by its profile, and by the account and name of the role."""
+    _, _, named = login.role.partition("::")
+    number, _, role = named.partition(":role/")
+    whose = f"{number}:{role.rpartition('/')[2]}/" if login.role else ""
+    return f"aws:{login.profile + '/' if login.profile else ''}{whose}"
 
 
 def _source(place: str, session: Session, source: Source, errors: tuple[type[Exception], ...]) -> dict[str, Harvest]:

@@ -69,6 +69,7 @@ def scan(
     progress: Callable[[str], None] = lambda _: None,
     profiles: Sequence[str] = (),
     regions: Sequence[str] = (),
+    roles: Sequence[str] = (),
 ) -> Scan:
     """Scan *targets*: folders, files, or ``-`` for standard input."""
     now = datetime.now(UTC)
@@ -92,7 +93,7 @@ def scan(
             from ._aws import account
 
             progress("reading from AWS")
-            harvests.update(account(profiles, regions))
+            harvests.update(account(profiles, regions, roles))
             result.files = len(harvests)
             continue
         prefix = "" if len(targets) == 1 else target.rstrip("/") + "/"
