@@ -6,10 +6,10 @@ import psycopg
 import pytest
 
 from reroot.collect._backend import Backend
-from reroot.collect._source import Source
 from reroot.collect._enforcement import enforcement, learn_patterns
 from reroot.collect._fold import Identity
 from reroot.collect._hba import Login, Rule, accepts, decide
+from reroot.collect._source import Source
 from reroot.lab import ca
 from reroot.lab.postgres import Postgres, installations
 from reroot.model import Accepts
