@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from reroot.errors import InputError
 from reroot.lab.aurora._catalogue import IDS, NEXT, OLD
 from reroot.lab.aurora._changes import open_window
+from reroot.lab.aurora._clock import Simulated
 from reroot.lab.aurora.fleet import Member, clusters, like, stand_in
 from reroot.lab.aurora.world import Version
 from reroot.pki.certificate import Certificate
@@ -105,6 +106,62 @@ def test_a_change_that_is_not_at_once_waits_for_the_window(fleet):
     open_window(fleet.lab.world, REGION, "a-1")
     assert fleet.lab.world.settled()
     assert fleet.serves()["a-1"] == NEXT
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["an instance", "a Multi-AZ cluster"])
+def test_the_window_opens_by_the_stand_ins_own_clock(tmp_path, monkeypatch, whole):
+    course = Simulated()
+    members = [Member(f"m-{n}", REGION, "m" if whole else "", engine="postgres", multi_az=whole, is_writer=n == 1) for n in (1, 2)]
+    with aurora(tmp_path, monkeypatch, members, course=course) as fleet:
+        if whole:
+            fleet.client().modify_db_cluster(DBClusterIdentifier="m", CACertificateIdentifier=NEXT)
+        else:
+            modify(fleet, "m-1")
+        assert fleet.lab.world.settled(), "what waits for its window is not under way"
+        opens = fleet.lab.world.until_window(fleet.lab.instance("m-1"))
+        assert 0 < opens <= 7 * 86400
+        course.wait(opens - 1)
+        assert set(fleet.serves().values()) == {OLD}
+        course.wait(2)
+        assert fleet.serves() == {"m-1": NEXT, "m-2": NEXT if whole else OLD}
+        assert fleet.lab.world.settled()
+        assert one(fleet, "m-1")["PendingModifiedValues"] == {}
+
+
+def test_a_window_finds_nothing_of_what_was_applied_before_it_or_is_gone(tmp_path, monkeypatch):
+    course = Simulated()
+    with aurora(tmp_path, monkeypatch, course=course) as fleet:
+        modify(fleet, "a-1")
+        modify(fleet, "a-1", ApplyImmediately=True)
+        modify(fleet, "b-2")
+        fleet.client().delete_db_instance(DBInstanceIdentifier="b-2", SkipFinalSnapshot=True)
+        assert fleet.lab.world.settled()
+        before = len(fleet.lab.world.events)
+        course.wait(8 * 86400)
+        assert fleet.lab.world.settled()
+        assert len(fleet.lab.world.events) == before
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "seconds"),
+    [
+        ("sun:03:00-sun:04:00", "2026-11-22T02:59:00", 60),
+        ("sun:03:00-sun:04:00", "2026-11-22T03:00:00", 7 * 86400),
+        ("sun:03:00-sun:04:00", "2026-11-22T03:30:00", 7 * 86400 - 1800),
+        ("mon:23:30-tue:00:30", "2026-11-22T23:30:00", 86400),
+        ("Thu:00:00-Thu:00:30", "2026-11-20T00:00:00", 6 * 86400),
+    ],
+)
+def test_a_window_comes_once_a_week(fleet, window, now, seconds):
+    world, instance = fleet.lab.world, fleet.lab.instance("a-1")
+    instance.window = window
+    course = Simulated()
+    running, world.course = world.course, course
+    try:
+        world._began = datetime.fromisoformat(now).replace(tzinfo=UTC), course.now()
+        assert world.until_window(instance) == seconds
+    finally:
+        world.course = running
 
 
 def test_a_change_at_once_flushes_whatever_else_is_pending(fleet):

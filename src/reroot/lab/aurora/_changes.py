@@ -35,6 +35,8 @@ def modify_instance(world: World, region: str, given: Given) -> Values:
     one.pending.update(asked)
     if given.get("ApplyImmediately"):
         _apply(world, one, restart=given.get("CertificateRotationRestart", True))
+    elif asked:
+        _in_the_window(world, one)
     answer = instance_view(world, one)
     world.note(one, lambda i: instance_view(world, i))
     return {"DBInstance": answer}
@@ -56,6 +58,8 @@ def modify_cluster(world: World, region: str, given: Given) -> Values:
             member.pending[CA] = id
             if given.get("ApplyImmediately"):
                 _apply(world, member, restart=True)
+            else:
+                _in_the_window(world, member)
             world.note(member, lambda i: instance_view(world, i))
     return {"DBCluster": cluster_view(world, one)}
 
@@ -116,6 +120,17 @@ def _finish(world: World, one: Instance, changes: Mapping[str, Any], *, down: bo
         if serves:
             world.happened(one.id, one.region, f"The server certificate was changed to {serves}")
         world.note(one, lambda i: instance_view(world, i))
+
+
+def _in_the_window(world: World, one: Instance) -> None:
+    """What is pending is applied when the next window opens, unless it was applied or taken back before, or the instance is gone."""
+
+    def opens() -> None:
+        with world.lock:
+            if world.instances.get((one.region, one.id)) is one and one.pending and one.status == "available":
+                open_window(world, one.region, one.id)
+
+    world.course.later(world.until_window(one), opens, is_course=False)
 
 
 def open_window(world: World, region: str, id: str) -> None:

@@ -27,7 +27,8 @@ class Course(Protocol):
 
     def wait(self, seconds: float) -> None: ...
 
-    def later(self, seconds: float, act: Act) -> None: ...
+    def later(self, seconds: float, act: Act, *, is_course: bool = True) -> None:
+        """Do *act* then. What is no course that was begun, but a date in the calendar, nobody waits for who waits for the end."""
 
     def settled(self, timeout: float) -> bool:
         """Wait until nothing is under way."""
@@ -41,21 +42,21 @@ class Running:
     def __init__(self) -> None:
         self.mishaps: list[str] = []
         self.now, self.wait = WALL.now, WALL.wait
-        self._due: list[tuple[float, int, Act]] = []
+        self._due: list[tuple[float, int, Act, bool]] = []
         self._number = itertools.count()
         self._news = threading.Condition()
         self._over = False
         self._worker = threading.Thread(target=self._work, daemon=True, name="rds-stand-in")
         self._worker.start()
 
-    def later(self, seconds: float, act: Act) -> None:
+    def later(self, seconds: float, act: Act, *, is_course: bool = True) -> None:
         with self._news:
-            heapq.heappush(self._due, (self.now() + seconds, next(self._number), act))
+            heapq.heappush(self._due, (self.now() + seconds, next(self._number), act, is_course))
             self._news.notify_all()
 
     def settled(self, timeout: float) -> bool:
         with self._news:
-            return self._news.wait_for(lambda: not self._due, timeout)
+            return self._news.wait_for(lambda: not any(one[3] for one in self._due), timeout)
 
     def close(self) -> None:
         with self._news:
@@ -84,7 +85,7 @@ class Simulated:
     def __init__(self) -> None:
         self.mishaps: list[str] = []
         self._now = 0.0
-        self._due: list[tuple[float, int, Act]] = []
+        self._due: list[tuple[float, int, Act, bool]] = []
         self._number = itertools.count()
         self._lock = threading.Lock()
         self._acting = threading.RLock()
@@ -95,15 +96,19 @@ class Simulated:
     def wait(self, seconds: float) -> None:
         self._go_to(self._now + seconds)
 
-    def later(self, seconds: float, act: Act) -> None:
+    def later(self, seconds: float, act: Act, *, is_course: bool = True) -> None:
         with self._lock:
-            heapq.heappush(self._due, (self._now + seconds, next(self._number), act))
+            heapq.heappush(self._due, (self._now + seconds, next(self._number), act, is_course))
 
     def settled(self, timeout: float) -> bool:
         until = self._now + timeout
-        while self._due and self._due[0][0] <= until:
-            self._go_to(self._due[0][0])
-        return not self._due
+        while (following := self._next_course()) is not None and following <= until:
+            self._go_to(following)
+        return following is None
+
+    def _next_course(self) -> float | None:
+        with self._lock:
+            return min((at for at, _, _, is_course in self._due if is_course), default=None)
 
     def close(self) -> None:
         self._due.clear()
@@ -116,7 +121,7 @@ class Simulated:
                     if not self._due or self._due[0][0] > until:
                         self._now = max(self._now, until)
                         return
-                    at, _, act = heapq.heappop(self._due)
+                    at, _, act, _ = heapq.heappop(self._due)
                     self._now = max(self._now, at)
                 _do(act, self.mishaps)
 

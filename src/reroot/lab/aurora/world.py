@@ -20,6 +20,7 @@ from ._stages import Stage
 from ._wire import fault
 
 ACCOUNT = "123456789012"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class World:
     def __init__(self, *, pace: float = 0.2, faults: Faults | None = None, course: Course | None = None) -> None:
         self.lock = threading.RLock()
         self.course = course or Running()
+        self._began = datetime.now(UTC), self.course.now()
         self.pace = pace
         self.faults = faults or Faults()
         self.regions: dict[str, Region] = {}
@@ -174,6 +176,15 @@ class World:
     def later(self, act: Callable[[], None], seconds: float | None = None) -> None:
         """Do *act* when its time has come."""
         self.course.later(self.pace if seconds is None else seconds, act)
+
+    def until_window(self, instance: Instance) -> float:
+        """Seconds to the beginning of the next maintenance window of *instance*, by the stand-in's own clock."""
+        at, moment = self._began
+        now = at + timedelta(seconds=self.course.now() - moment)
+        day, hour, minute = instance.window.partition("-")[0].split(":")
+        opens = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        opens += timedelta(days=(DAYS.index(day.lower()) - now.weekday()) % 7)
+        return (opens - now + timedelta(days=7 if opens <= now else 0)).total_seconds()
 
     def settled(self, timeout: float = 30.0) -> bool:
         """Wait until nothing is under way."""
