@@ -46,7 +46,8 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
         elif (word == "sslmode" and entry.value.strip() in _CLOUD_SQL) or (word in ("requiressl",) and "ip_configuration" in around) or word in _FORCED or (word in _AZURE and "postgres" in (around + path).lower()):
             _forced(page, path, harvest, entry, labels)
     for block in page.blocks:
-        if _RESOURCE.match(block.label) and "cluster " not in block.label.replace("rds_cluster ", "cluster "):
+        kind = _RESOURCE.match(block.label)
+        if kind and (kind[1] != "rds_cluster" or any(_is_multi_az(e) for e in by_block.get(block.index, ()))):
             _absent(page, path, harvest, block.index, by_block)
     _cloudformation(page, path, harvest, by_block)
     _rules_of_logins(page, path, harvest)
@@ -99,6 +100,11 @@ def _forced(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[
     finding.decidable = rule != "RR502"
     finding.refers = entry.refers
     harvest.findings.append(finding)
+
+
+def _is_multi_az(entry: Entry) -> bool:
+    """The engine of a Multi-AZ DB cluster, which has the CA for its members; Aurora's members have their own."""
+    return squeezed(entry.name) == "engine" and entry.value == "postgres"
 
 
 def _absent(page: Page, path: str, harvest: Harvest, block: int, by_block: dict[int, list[Entry]]) -> None:
