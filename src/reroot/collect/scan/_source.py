@@ -23,7 +23,7 @@ from ._text import Text
 from ._values import Value, Values
 
 MAX_CLIMB = 500
-"""Steps up a tree: each costs as much as the tree is deep, and a chain of calls may be as deep as its file is long."""
+"""Steps up a tree: a chain of calls may be as deep as its file is long."""
 MAX_STATEMENT = 100_000
 """Bytes; of a longer one only the part around a telling word is read."""
 
@@ -78,12 +78,12 @@ def read(text: Text, language: Language) -> Page:
         at = back(spot)
         if at < covered:
             continue
-        node = tree.root_node.descendant_for_byte_range(at, at + 1)
-        if node is None or node.type in COMMENTS:
+        cursor = _at(tree, at)
+        if cursor.node.type in COMMENTS:
             continue
-        statement = _statement(node)
+        statement, scope = _statement(cursor)
         covered = statement.end_byte
-        reading.statement(statement)
+        reading.statement(statement, scope)
     return page
 
 
@@ -109,14 +109,33 @@ class _Offsets:
         return part * self.step + len(rest.decode("utf-8", "ignore"))
 
 
-def _statement(node: Any) -> Any:
-    """The innermost statement around a node: what stands directly in a body, or as much of it as is worth reading."""
+def _at(tree: Any, at: int) -> Any:
+    """A cursor on the innermost node around a byte. Only a cursor knows its way up: a node looks for its parent from the root."""
+    cursor = tree.walk()
+    while cursor.goto_first_child_for_byte(at) is not None:
+        pass
+    while not cursor.node.start_byte <= at < cursor.node.end_byte and cursor.goto_parent():
+        pass
+    return cursor
+
+
+def _statement(cursor: Any) -> tuple[Any, Any]:
+    """The innermost statement around a cursor, and the function or class around that: what stands directly in a body, or as much
+    of it as is worth reading."""
+    node = cursor.node
+    inside = cursor.goto_parent()
     for _ in range(MAX_CLIMB):
-        above = node.parent
-        if above is None or above.type in BODIES or above.end_byte - above.start_byte > MAX_STATEMENT:
+        if not inside or cursor.node.type in BODIES or cursor.node.end_byte - cursor.node.start_byte > MAX_STATEMENT:
             break
-        node = above
-    return node
+        node = cursor.node
+        inside = cursor.goto_parent()
+    for _ in range(MAX_CLIMB):
+        if not inside:
+            break
+        if cursor.node.type in SCOPES:
+            return node, cursor.node
+        inside = cursor.goto_parent()
+    return node, None
 
 
 @dataclass(slots=True)
@@ -131,23 +150,14 @@ class _Reading:
     def __post_init__(self) -> None:
         self.values = Values(self.page.text.text, self.data, self.offset, self.language.name)
 
-    def statement(self, node: Any) -> None:
-        stack: list[tuple[Any, int, int]] = [(node, self.scope(node), 0)]
+    def statement(self, node: Any, scope: Any) -> None:
+        stack: list[tuple[Any, int, int]] = [(node, self.within(scope) if scope is not None else 0, 0)]
         while stack:
             node, block, depth = stack.pop()
             if depth > 4 * MAX_DEPTH or node.type in COMMENTS:
                 continue
             for child, inner in reversed(self.visit(node, block)):
                 stack.append((child, inner, depth + 1))
-
-    def scope(self, node: Any) -> int:
-        """The block of the function or class around a statement."""
-        above = node.parent
-        for _ in range(MAX_CLIMB):
-            if above is None or above.type in SCOPES:
-                break
-            above = above.parent
-        return self.within(above) if above is not None and above.type in SCOPES else 0
 
     def within(self, scope: Any) -> int:
         """The block of a function or class."""
@@ -291,7 +301,7 @@ class _Reading:
         for inner in (function, receiver):
             if (
                 inner is not None
-                and b"(" in self.data[inner.start_byte : inner.end_byte]
+                and self.data.find(b"(", inner.start_byte, inner.end_byte) >= 0
                 and inner.type not in ("identifier", "name")
             ):
                 before.append((inner, block))

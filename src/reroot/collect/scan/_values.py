@@ -121,6 +121,8 @@ class Values:
 
     def is_simple(self, call: Any) -> bool:
         """Is a call only a way to write a value: an environment read, a path, a format?"""
+        if call.end_byte - call.start_byte > 1600:
+            return False
         raw = self.raw(call)
         if len(raw) > 400:
             return False
