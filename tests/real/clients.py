@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 WORKERS = HERE / "workers"
 CACHE = HERE.parent.parent / ".cache" / "clients"
 PATIENCE = 40
+ONLY_BY_ROOT = "it refuses to be root, which an ordinary user is in a namespace of its own; root runs it as nobody"
 NODE_READS_ONCE = ("NODE_EXTRA_CA_CERTS",)
 
 Speller = Callable[[Scenario, Target], Spelled | None]
@@ -282,6 +283,8 @@ def _pgbouncer() -> list[Client | Missing]:
     path = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
         return [Missing("pgbouncer", "no Debian package pgbouncer")]
+    if os.geteuid() != 0:
+        return [Missing("pgbouncer", ONLY_BY_ROOT)]
     return [_python("pgbouncer", "pgbouncer", path, speller=spelling_servers.pgbouncer)]
 
 
@@ -289,6 +292,8 @@ def _pgpool() -> list[Client | Missing]:
     path = shutil.which("pgpool", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
         return [Missing("pgpool", "no Debian package pgpool2")]
+    if os.geteuid() != 0:
+        return [Missing("pgpool", ONLY_BY_ROOT)]
     return [_python("pgpool", "pgpool", path, speller=spelling_servers.pgpool)]
 
 

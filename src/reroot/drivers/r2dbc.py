@@ -102,9 +102,10 @@ def _from_url(text: str) -> tuple[dict[str, Setting], dict[str, str], tuple[Endp
     kind = rest.partition("://")[0].removeprefix("pool:")
     if kind.partition(":")[0] not in ("postgresql", "postgres") or "://" not in rest:
         raise SettingsError("the URL names no driver `postgresql`")
+    # By hand: what urlsplit() takes for a host differs between patch releases of Python.
+    before, _, query = rest.partition("://")[2].partition("#")[0].partition("?")
     try:
-        parts = urllib.parse.urlsplit("postgresql://" + rest.partition("://")[2])
-        pairs = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
     except ValueError:
         raise SettingsError("the URL cannot be parsed") from None
     values: dict[str, Setting] = {"ssl": Setting("true", "dsn")} if scheme == "r2dbcs" else {}
@@ -114,7 +115,7 @@ def _from_url(text: str) -> tuple[dict[str, Setting], dict[str, str], tuple[Endp
         if name in values and values[name].text != value and name in TLS:
             unknown["twice"] = name
         values[name] = Setting(Secret(value) if name in PASSWORDS else value, "dsn")
-    credentials, _, place = parts.netloc.rpartition("@")
+    credentials, _, place = before.partition("/")[0].rpartition("@")
     if credentials:
         user, _, password = credentials.partition(":")
         values["user"] = Setting(urllib.parse.unquote(user), "dsn")
