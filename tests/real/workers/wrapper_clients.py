@@ -160,7 +160,7 @@ class Aiopg:
 
     def __call__(self, case):
         # It never comes back where libpq opens a second connection.
-        return self.loop.run_until_complete(asyncio.wait_for(self.ask(case), 6))
+        return self.loop.run_until_complete(asyncio.wait_for(self.ask(case), 3))
 
     async def ask(self, case):
         import aiopg
