@@ -91,15 +91,14 @@ def answer(
         found = _one(driver, candidate, server, chain, when, seen, instead)
         if found is not None:
             answers.setdefault(found.foreseen.outcome, found)
-    first, *others = answers.values()
-    if not others:
-        return first if driver.proven or driver.measured else _never_run(driver, first)
-    outcomes = ", ".join(outcome.value for outcome in answers)
-    reasons = dict.fromkeys(reason for found in answers.values() for reason in found.foreseen.reasons)
-    missing = Reason(
-        "version-matters", f"depending on the version of {driver.title} or of its libraries: {outcomes}", driver.source
-    )
-    told = Answer(first.settings, first.policy, first.roots, Foreseen(Outcome.UNKNOWN, (missing, *reasons)))
+    told, *others = answers.values()
+    if others:
+        outcomes = ", ".join(outcome.value for outcome in answers)
+        reasons = dict.fromkeys(reason for found in answers.values() for reason in found.foreseen.reasons)
+        missing = Reason(
+            "version-matters", f"depending on the version of {driver.title} or of its libraries: {outcomes}", driver.source
+        )
+        told = replace(told, foreseen=Foreseen(Outcome.UNKNOWN, (missing, *reasons)))
     return told if driver.proven or driver.measured else _never_run(driver, told)
 
 

@@ -23,7 +23,7 @@ from reroot.lab.postgres import clean_environment
 
 HOST = "db1.lab.test"
 PSQL = shutil.which("psql")
-needs_psql = pytest.mark.skipif(PSQL is None, reason="no psql")
+needs_psql = pytest.mark.skipif(PSQL is None, reason="not exercised: psql (no psql on this machine)")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_what_the_rules_foresaw_is_held_against_what_was_seen(folder, claimed, c
 NODE = Path(".cache/clients/node/node_modules/pg").resolve()
 
 
-@pytest.mark.skipif(shutil.which("node") is None or not NODE.exists(), reason="no Node with pg")
+@pytest.mark.skipif(shutil.which("node") is None or not NODE.exists(), reason="not exercised: node-postgres (no Node, or `tools/clients.sh everyday` has not installed pg)")
 @pytest.mark.parametrize(
     ("roots", "code"), [("root.pem", "node-would-trust"), ("old.pem", "node-would-reject"), ("", "node-bundled-roots")]
 )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fleets import HOST, lab
 
-pytestmark = [pytest.mark.real, pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")]
+pytestmark = [pytest.mark.real, pytest.mark.skipif(shutil.which("psql") is None, reason="not exercised: psql (no psql on this machine)")]
 
 
 @pytest.fixture(scope="module")

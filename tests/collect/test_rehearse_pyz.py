@@ -80,7 +80,7 @@ def test_it_is_a_text_that_python_reads_from_its_input(pyz):
     pyz.read_text("ascii")
 
 
-@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
+@pytest.mark.skipif(shutil.which("psql") is None, reason="not exercised: psql (no psql on this machine)")
 def test_a_rehearsal_is_sent_by_its_input_too(pyz, tmp_path):
     root = ca.root("root")
     leaf = ca.leaf(root, "db1.lab.test")
@@ -101,7 +101,7 @@ def test_a_rehearsal_is_sent_by_its_input_too(pyz, tmp_path):
     assert json.loads(done.stdout)["trust"] == "trusts"
 
 
-@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
+@pytest.mark.skipif(shutil.which("psql") is None, reason="not exercised: psql (no psql on this machine)")
 @pytest.mark.parametrize(
     ("roots", "trust", "code"), [("root.pem", "trusts", 0), ("other.pem", "rejects", 1), ("", "verifies-nothing", 1)]
 )
@@ -118,7 +118,7 @@ def test_it_rehearses_without_any_dependency(pyz, tmp_path, roots, trust, code):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/usr/bin/python3").exists(), reason="needs root, to become somebody else")
-@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql")
+@pytest.mark.skipif(shutil.which("psql") is None, reason="not exercised: psql (no psql on this machine)")
 @pytest.mark.parametrize("way", ["PGHOSTADDR", "mounts", "isolated"])
 def test_an_ordinary_user_rehearses_by_every_way(pyz, way):
     with tempfile.TemporaryDirectory(prefix="reroot-nobody-") as name:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-boto3 = pytest.importorskip("boto3")
-moto = pytest.importorskip("moto")
+boto3 = pytest.importorskip("boto3", reason="not exercised: scan aws (the extra `aws` is not installed)")
+moto = pytest.importorskip("moto", reason="not exercised: scan aws (moto is not installed)")
 
 from reroot.collect.scan import _aws  # noqa: E402
 from reroot.collect.scan._scan import scan  # noqa: E402
