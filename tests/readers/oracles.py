@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -20,6 +21,7 @@ from .keystores import SCRUBBED
 from .shapes import Authority, authority, workshop
 
 HERE = Path(__file__).parent
+CLIENTS = HERE.parent.parent / ".cache/clients"
 
 
 class Heard(NamedTuple):
@@ -40,11 +42,25 @@ def java(questions: Sequence[tuple[Path, str, str | None]]) -> list[Heard]:
     ]
 
 
-def go(files: Sequence[Path], cache_folder: Path) -> list[Heard]:
-    environment = SCRUBBED | {"GO111MODULE": "off", "GOCACHE": str(cache_folder), "HOME": str(cache_folder)}
-    ran = subprocess.run(
-        ["go", "run", str(HERE / "oracle.go"), *map(str, files)], capture_output=True, text=True, check=True, env=environment
-    )
+def go_tools() -> dict[str, str]:
+    """Every Go on this machine: its version, ``1.27``, and its program."""
+    found = {}
+    for program in ("go", *map(str, CLIENTS.glob("go-1.*/go/bin/go"))):
+        if shutil.which(program):
+            told = subprocess.run([program, "version"], capture_output=True, text=True, check=True, env=SCRUBBED).stdout
+            found[told.split()[2].removeprefix("go").rpartition(".")[0]] = program
+    return found
+
+
+def go(files: Sequence[Path], cache_folder: Path, program: str = "go") -> list[Heard]:
+    environment = SCRUBBED | {
+        "GO111MODULE": "off",
+        "GOCACHE": str(cache_folder),
+        "HOME": str(cache_folder),
+        "GOTOOLCHAIN": "local",
+    }
+    command = [program, "run", str(HERE / "oracle.go"), *map(str, files)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return [Heard(w == "ok", frozenset(filter(None, p.split(",")))) for w, p in (x.split("\t") for x in ran.stdout.splitlines())]
 
 
@@ -145,4 +161,4 @@ def psql_loads(file: Path, port: int) -> tuple[bool, str]:
     return "could not read root certificate file" not in ran.stderr, ran.stderr
 
 
-__all__ = ["Heard", "go", "handshake", "java", "node", "psql_loads", "python", "says_yes_to_tls", "served"]
+__all__ = ["Heard", "go", "go_tools", "handshake", "java", "node", "psql_loads", "python", "says_yes_to_tls", "served"]

@@ -75,6 +75,22 @@ def test_no_damaged_certificate_is_said_to_be_trusted_that_the_stack_refuses(
     exercised(f"{program}: {count} files")
 
 
+@pytest.mark.matrix
+def test_no_damaged_certificate_is_said_to_be_trusted_that_a_later_go_refuses(
+    tmp_path: Path, exercised: Callable[[str], None]
+) -> None:
+    files = []
+    for number, der in enumerate(damaged(3000, seed=20190822)):
+        files.append(tmp_path / f"{number}.pem")
+        files[-1].write_bytes(armour("CERTIFICATE", der))
+    for version, program in oracles.go_tools().items():
+        mine = [effective("go", version, path.read_bytes(), store_type="PEM").loads for path in files]
+        real = [heard.loads for heard in oracles.go(files, tmp_path, program)]
+        assert [n for n in range(3000) if mine[n] and not real[n]] == []
+        assert sum(mine[n] != real[n] for n in range(3000)) <= 12
+        exercised(f"go {version}: {len(files)} files")
+
+
 @pytest.mark.parametrize("der", [ROOTS[0], ROOTS[-1]], ids=["RDS", "DigiCert"])
 def test_a_sound_certificate_stays_sound_when_its_names_are_taken_off(der: bytes) -> None:
     for stripped in (as_java(der), as_go(der)):

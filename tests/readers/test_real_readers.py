@@ -86,10 +86,11 @@ def test_every_key_store_is_read_as_java_reads_it_under_every_type_and_password(
 
 @needs_go
 def test_every_shape_is_read_as_go_reads_it(shapes: Mapping[str, Path], tmp_path: Path, exercised: Exercised) -> None:
-    heard = oracles.go(list(shapes.values()), tmp_path)
-    real = {name: (h.loads, h.anchors) for name, h in zip(shapes, heard, strict=True)}
-    assert differences(read_as("go", "1.19", shapes), real) == {}
-    exercised(f"go: {len(real)} files")
+    for version, program in oracles.go_tools().items():
+        heard = oracles.go(list(shapes.values()), tmp_path, program)
+        real = {name: (h.loads, h.anchors) for name, h in zip(shapes, heard, strict=True)}
+        assert differences(read_as("go", version, shapes), real) == {}
+        exercised(f"go {version}: {len(real)} files")
 
 
 def test_every_shape_is_read_as_pythons_ssl_reads_it(shapes: Mapping[str, Path], exercised: Exercised) -> None:

@@ -262,17 +262,23 @@ def _go() -> list[Client | Missing]:
             rows.append(Missing(name, f"no Go, or no Debian package {package} (`tools/clients.sh matrix`)"))
         else:
             told = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True).stdout
-            command = (str(_built_go()), driver, told.partition("-")[0])
-            rows.append(Client(name, command, spelling.go, home_by_passwd=True))
+            command = (driver, told.partition("-")[0])
+            rows.append(Client(name, (str(_built_go("go")), *command), spelling.go, home_by_passwd=True))
+            for tool in sorted(CACHE.glob("go-1.*/go/bin/go")):
+                built = str(_built_go(str(tool)))
+                rows.append(Client(f"{name}-{tool.parents[2].name}", (built, *command), spelling.go, home_by_passwd=True))
     return rows
 
 
-@lru_cache(maxsize=1)
-def _built_go() -> Path:
-    program, source = CACHE / "go-clients", WORKERS / "go_clients.go"
+@lru_cache
+def _built_go(tool: str) -> Path:
+    """The worker, built by the system's Go or by a later one; each has its own TLS."""
+    root = Path(tool).parents[1] if os.path.isabs(tool) else None
+    program, source = CACHE / ("go-clients" + (f"-{root.parent.name}" if root else "")), WORKERS / "go_clients.go"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        environment = clean_environment({"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""})
-        command = ["go", "build", "-o", str(program), str(source)]
+        own = {"GOROOT": str(root), "GOTOOLCHAIN": "local"} if root else {}
+        environment = clean_environment({"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "", **own})
+        command = [tool, "build", "-o", str(program), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             raise RuntimeError(f"the worker of Go's drivers does not build: {done.stderr}")

@@ -3,7 +3,7 @@ Certificates with the parts taken off that one stack does not look at, so that a
 
 Java keeps the values in a name as they are, whatever they say; Go reads them as strings. Both pass over what stands behind the
 last field of several structures. Source: jdk sun/security/x509/X509CertInfo.java, X500Name.java, AVA.java, Extension.java;
-go/src/crypto/x509/parser.go. Measured with Java 17 and Go 1.19 over certificates with bits flipped.
+go/src/crypto/x509/parser.go. Measured with Java 17 and Go 1.19 to 1.27 over certificates with bits flipped.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def as_java(der: bytes) -> bytes | None:
     return _stripped(der, lambda _tag, _body: True, ava_ends=True, any_true=True, spki_ends=True)
 
 
-def as_go(der: bytes) -> bytes | None:
+def as_go(der: bytes, version: tuple[int, ...] = ()) -> bytes | None:
     """… and in Go's place."""
-    return _stripped(der, _go_string, ava_ends=False, any_true=False, spki_ends=False)
+    value = _go_value if version >= (1, 27) else _go_string
+    return _stripped(der, value, ava_ends=False, any_true=False, spki_ends=False)
 
 
 def _stripped(der: bytes, value: Value, *, ava_ends: bool, any_true: bool, spki_ends: bool) -> bytes | None:
@@ -130,6 +131,22 @@ def _go_string(tag: int, body: bytes) -> bool:
     return False
 
 
+def _go_value(tag: int, body: bytes) -> bool:
+    """… and readASN1Any, since 1.27: what is no string is a value of its own kind, or kept as it is."""
+    match tag:
+        case 0x14 | 0x13 | 0x0C | 0x16 | 0x12:
+            return _go_string(tag, body)
+        case 0x1E:
+            points = [body[i : i + 2] for i in range(0, len(body.removesuffix(b"\0\0")), 2)]
+            return len(body) % 2 == 0 and not any(
+                p >= b"\xff\xfe" or b"\xd8" <= p < b"\xe0" or b"\xfd\xd0" <= p < b"\xfd\xf0" for p in points
+            )
+        case 0x01:
+            return body in (b"\0", b"\xff")
+        case _:
+            return tag not in (_der.INTEGER, BIT_STRING, _der.OID, 0x17, 0x18)
+
+
 def _first(der: bytes, found: _der.Value, count: int) -> bytes:
     """The first fields of a sequence; all of it where that cannot be told."""
     parts = _values(der, found.body, found.end)
@@ -158,6 +175,8 @@ def _extension(der: bytes, one: _der.Value, *, any_true: bool) -> bytes:
     kept: list[bytes] = []
     for part in parts:
         raw = der[part.start : part.end]
+        if raw in GO_PASSES_OVER and not any_true and not kept:
+            raw = _der.tlv(_der.OID, der[part.body : part.end], b"\x7f")
         if part.tag == BOOLEAN and any_true and len(raw) == 3:
             raw = TRUE if raw[2] else b""
         if part.tag == _der.OCTETS and kept:
@@ -172,6 +191,8 @@ def _extension(der: bytes, one: _der.Value, *, any_true: bool) -> bytes:
 BASIC_CONSTRAINTS, AUTHORITY_KEY = _der.encode_oid("2.5.29.19"), _der.encode_oid("2.5.29.35")
 GO_READS_THE_FIRST = {_der.encode_oid(f"2.5.29.{n}") for n in (14, 15, 19, 35, 37)}
 """Key identifiers, key usages, basic constraints: what stands behind the value is passed over."""
+GO_PASSES_OVER = {_der.encode_oid(f"2.5.29.{n}") for n in (9, 18, 46)}
+"""Extensions that Go does not look into and a stricter parser does; they are given a number that nobody knows."""
 
 
 def _held(kind: bytes, raw: bytes, held: bytes, *, java: bool) -> bytes:
@@ -182,6 +203,8 @@ def _held(kind: bytes, raw: bytes, held: bytes, *, java: bool) -> bytes:
     whole = first[0]
     if whole.tag != _der.SEQUENCE or kind not in (BASIC_CONSTRAINTS, AUTHORITY_KEY) or not _is_minimal(held, whole):
         return _der.tlv(_der.OCTETS, held[: whole.end])
+    if not java and kind == BASIC_CONSTRAINTS and held[whole.body : whole.body + 1] not in (b"\x01", b"\x02"):
+        return _der.tlv(_der.OCTETS, _der.tlv(_der.SEQUENCE))
     parts = _values(held, whole.body, whole.end)
     if len(parts) < 2 and (parts[-1].end if parts else whole.body) < whole.end:
         return raw

@@ -40,7 +40,7 @@ def anchors(question: Question) -> Anchors:
 @lru_cache(maxsize=8192)
 def takes(der: bytes, version: tuple[int, ...]) -> bool:
     """x509.ParseCertificate, as far as roots go: strict DER, every known extension, no negative serial from 1.23."""
-    stripped = as_go(der)
+    stripped = as_go(der, version)
     if stripped is None or not strictly_takes(stripped):
         return False
     certificate = Certificate(stripped)
@@ -71,5 +71,5 @@ READER = Reader(
     read=anchors,
     source="go/src/crypto/x509/cert_pool.go, go/src/encoding/pem/pem.go",
     stack="go",
-    proven=("1.19",),
+    proven=("1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"),
 )
