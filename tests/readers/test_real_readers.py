@@ -22,6 +22,7 @@ TYPES = ("", "JKS", "JCEKS", "PKCS12")
 needs_java = pytest.mark.skipif(not shutil.which("keytool"), reason="no Java on this machine")
 needs_node = pytest.mark.skipif(not shutil.which("node"), reason="no Node.js on this machine")
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="no Go on this machine")
+needs_dotnet = pytest.mark.skipif(not oracles.DOTNET.exists(), reason="no .NET: tools/clients.sh")
 needs_psql = pytest.mark.skipif(not shutil.which("psql"), reason="no psql on this machine")
 
 
@@ -91,6 +92,31 @@ def test_every_shape_is_read_as_go_reads_it(shapes: Mapping[str, Path], tmp_path
         real = {name: (h.loads, h.anchors) for name, h in zip(shapes, heard, strict=True)}
         assert differences(read_as("go", version, shapes), real) == {}
         exercised(f"go {version}: {len(real)} files")
+
+
+@needs_dotnet
+def test_every_shape_is_read_as_dotnet_reads_it(shapes: Mapping[str, Path], exercised: Exercised) -> None:
+    heard = oracles.dotnet([(path, "PEM", None) for path in shapes.values()])
+    real = {name: (h.loads, h.anchors) for name, h in zip(shapes, heard, strict=True)}
+    assert differences(read_as("dotnet", "8.0", shapes), real) == {}
+    exercised(f"dotnet: {len(real)} files")
+
+
+@needs_dotnet
+def test_every_pkcs12_file_is_read_as_dotnet_reads_it_under_every_password(tmp_path: Path, exercised: Exercised) -> None:
+    stores = keystores.by_hand() | keystores.by_tools(tmp_path) | oddstores.pkcs12_files()
+    questions, mine = [], {}
+    for number, (name, content) in enumerate(stores.items()):
+        path = tmp_path / f"{number:03}.store"
+        path.write_bytes(content)
+        for password in PASSWORDS:
+            questions.append((path, "PKCS12", password))
+            found = effective("dotnet", "8.0", content, store_type="PKCS12", password=password)
+            mine[f"{name}, password {password!r}"] = (found.loads, fingerprints(found))
+    real = {name: (h.loads, h.anchors) for name, h in zip(mine, oracles.dotnet(questions), strict=True)}
+    assert len(stores) >= 150
+    assert differences(mine, real) == {}
+    exercised(f"dotnet: {len(real)} questions")
 
 
 def test_every_shape_is_read_as_pythons_ssl_reads_it(shapes: Mapping[str, Path], exercised: Exercised) -> None:

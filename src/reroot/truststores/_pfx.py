@@ -74,18 +74,18 @@ class Bag:
     odd: bool = False
 
 
-def parse(content: bytes) -> Pfx:
-    """The outer structure; nothing is decrypted. ``ValueError`` when it is none."""
+def parse(content: bytes, *, any_version: bool = False) -> Pfx:
+    """The outer structure; nothing is decrypted. ``ValueError`` when it is none, or not of version 3."""
     try:
-        return _parse(content)
+        return _parse(content, any_version)
     except ValueError:
-        return _parse(_der.flat(content))
+        return _parse(_der.flat(content), any_version)
 
 
-def _parse(data: bytes) -> Pfx:
+def _parse(data: bytes, any_version: bool) -> Pfx:
     outer = _der.expect(data, 0, len(data), _der.SEQUENCE)
     version, safe, *rest = _der.children(data, outer)
-    if _der.integer(data, version) != 3:
+    if _der.integer(data, version) != 3 and not any_version:
         raise ValueError("is not version 3 of PKCS#12")
     kind, body = _content(data, safe)
     if kind != DATA:
@@ -185,16 +185,16 @@ def opened(safe: Safe, password: str | None) -> bytes | None:
     return _pbe.cipher_for(safe.algorithm, password, zeroed=True)(safe.content, False)
 
 
-def bags(contents: bytes) -> list[Bag]:
-    """The bags of one SafeContents."""
+def bags(contents: bytes, *, empty_attributes: bool = False) -> list[Bag]:
+    """The bags of one SafeContents. ``ValueError`` for an attribute without a value, unless *empty_attributes* are let be."""
     outer = _der.expect(contents, 0, len(contents), _der.SEQUENCE)
     found = _der.children(contents, outer)
     if len(found) > Limits.CERTIFICATES:
         raise ValueError(f"holds more than {Limits.CERTIFICATES} entries")
-    return [_bag(contents, part) for part in found]
+    return [_bag(contents, part, empty_attributes) for part in found]
 
 
-def _bag(data: bytes, found: _der.Value) -> Bag:
+def _bag(data: bytes, found: _der.Value, empty_attributes: bool) -> Bag:
     kind, value, *attributes = _der.children(data, found)
     dotted = _der.oid(data[kind.body : kind.end])
     raw = data[found.start : found.end]
@@ -205,7 +205,7 @@ def _bag(data: bytes, found: _der.Value) -> Bag:
         what, held = _der.children(data, attribute)
         members = _der.children(data, held)
         known = _der.oid(data[what.body : what.end])
-        if not members and known in (FRIENDLY_NAME, LOCAL_KEY_ID):
+        if not members and known in (FRIENDLY_NAME, LOCAL_KEY_ID) and not empty_attributes:
             raise ValueError("has an attribute without a value")
         first = data[members[0].body : members[0].end] if members else b""
         odd |= any(member.tag != TYPES.get(known, member.tag) for member in members)
