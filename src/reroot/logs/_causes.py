@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import cache
 
 
 class Bearing(Enum):
@@ -42,8 +43,6 @@ CAUSES: tuple[tuple[str, Bearing], ...] = (
 )
 """The first that is found decides; everything else is ``OTHER``. ``SSL off`` is how PostgreSQL 13 and older say it."""
 
-_COMPILED = tuple((re.compile(pattern), meaning) for pattern, meaning in CAUSES)
-
 LEFT_WITHOUT_A_WORD = "left without a word"
 """Stands for what a server does not log: a connection was received, and nothing more was heard of it. libpq leaves like this when
 the host name does not match, and so does every health check that only opens the port."""
@@ -53,7 +52,9 @@ def bearing(cause: str) -> Bearing:
     """What *cause*, as the log words it, says about the certificate."""
     if cause == LEFT_WITHOUT_A_WORD:
         return Bearing.UNDECIDABLE
-    for pattern, meaning in _COMPILED:
-        if pattern.search(cause):
-            return meaning
-    return Bearing.OTHER
+    return next((meaning for pattern, meaning in _compiled() if pattern.search(cause)), Bearing.OTHER)
+
+
+@cache
+def _compiled() -> tuple[tuple[re.Pattern[str], Bearing], ...]:
+    return tuple((re.compile(pattern), meaning) for pattern, meaning in CAUSES)

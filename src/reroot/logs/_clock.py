@@ -8,17 +8,16 @@ by hours. A syslog without years gets the year of *newest*, the latest moment th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
 
 from ..errors import InputError
 
 SHAPE = "%Y-%m-%dT%H:%M:%S"
-_OFFSET = re.compile(r"<?([+-])(\d{2}):?(\d{2})?>?")
+_OFFSET = r"<?([+-])(\d{2}):?(\d{2})?>?"
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """``zone`` is what abbreviations mean; ``newest`` dates lines that tell no year."""
 
     zone: tzinfo | None = None
@@ -35,7 +34,7 @@ class Clock:
     def _zone(self, name: str) -> tzinfo:
         if name in ("UTC", "GMT", "Z"):
             return UTC
-        offset = _OFFSET.fullmatch(name)
+        offset = re.fullmatch(_OFFSET, name)
         if offset is not None:
             minutes = int(offset[2]) * 60 + int(offset[3] or 0)
             return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))

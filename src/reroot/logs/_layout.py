@@ -9,7 +9,6 @@ the others, and ``cloudwatch:`` before a prefix is an export of CloudWatch; ``sn
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ..errors import InputError
@@ -95,9 +94,8 @@ _EXPORTED = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z 
 IN_SYSLOG = ("%q%u@%d %r ", "[%p] %q%u@%d ", "%m [%p] %q%u@%d ", "%q%u@%d ", "")
 
 
-@dataclass(frozen=True)
 class Layout:
-    """One way to write lines.
+    """One way to write lines; its patterns are compiled when they are asked for, because most of a start is spent on those.
 
     ``opening`` matches from a line's start to the severity, or to the last column before it; ``hit`` from a line's start to the end
     of a line about a connection, whose message is its group ``message``; ``line`` any line of the log, up to its severity.
@@ -105,18 +103,32 @@ class Layout:
     together by process id.
     """
 
-    spelling: str
-    kind: str
-    opening: re.Pattern[bytes]
-    hit: re.Pattern[bytes]
-    line: re.Pattern[bytes]
-    by_process: bool
-    clock: Clock = NO_ZONE
+    def __init__(self, spelling: str, kind: str, opening: bytes, hit: bytes, line: bytes, by_process: bool, clock: Clock) -> None:
+        self.spelling = spelling
+        self.kind = kind
+        self.by_process = by_process
+        self.clock = clock
+        self._patterns = opening, opening + hit, line
 
     @cached_property
-    def is_fixed(self) -> bool:
-        """Whether the time is followed by the address at once, so that it stands in the same column of each line."""
-        return self.kind == "stderr" and re.match(r"%[tm][^%(]*%r", self.spelling) is not None
+    def opening(self) -> re.Pattern[bytes]:
+        return re.compile(self._patterns[0])
+
+    @cached_property
+    def hit(self) -> re.Pattern[bytes]:
+        return re.compile(self._patterns[1])
+
+    @cached_property
+    def line(self) -> re.Pattern[bytes]:
+        return re.compile(self._patterns[2])
+
+    @cached_property
+    def fixed(self) -> tuple[int, int]:
+        """Where the time is followed by the address at once: the time's length, and the colons between address and message; else no colons' number."""
+        begins = re.match(r"%([tm])[^%(]*%r(.*)", self.spelling, re.DOTALL)
+        if self.kind != "stderr" or begins is None:
+            return 0, -1
+        return 23 if begins[1] == "m" else 19, begins[2].count(":") + 2 * len(re.findall(r"%-?[0-9]*[tms]", begins[2]))
 
     @cached_property
     def groups(self) -> tuple[int, int, int, int]:
@@ -130,11 +142,9 @@ class Layout:
 def layout(spelling: str, clock: Clock = NO_ZONE) -> Layout:
     """The layout that *spelling* names: a ``log_line_prefix``, ``csvlog``, ``jsonlog``, or ``syslog:`` and a prefix."""
     if spelling == CSV:
-        hit = re.compile(_CSV + rb',LOG,[0-9A-Z]{5},"(?P<message>(?:co|re).*)')
-        return Layout(spelling, CSV, re.compile(_CSV), hit, re.compile(_CSV), False, clock)
+        return Layout(spelling, CSV, _CSV, rb',LOG,[0-9A-Z]{5},"(?P<message>(?:co|re).*)', _CSV, False, clock)
     if spelling == JSON:
-        hit = re.compile(_JSON + rb'.*?"message":"(?P<message>(?:co|re).*)')
-        return Layout(spelling, JSON, re.compile(_JSON), hit, re.compile(_JSON), False, clock)
+        return Layout(spelling, JSON, _JSON, rb'.*?"message":"(?P<message>(?:co|re).*)', _JSON, False, clock)
     is_syslog = spelling.startswith(SYSLOG)
     is_exported = spelling.startswith(EXPORTED)
     always, sessions, names = _prefix(spelling.removeprefix(EXPORTED if is_exported else SYSLOG))
@@ -156,9 +166,9 @@ def layout(spelling: str, clock: Clock = NO_ZONE) -> Layout:
     return Layout(
         spelling,
         "syslog" if is_syslog else "stderr",
-        re.compile(opening),
-        re.compile(opening + rb"LOG:  (?P<message>(?:co|re).*)"),
-        re.compile(record),
+        opening,
+        rb"LOG:  (?P<message>(?:co|re).*)",
+        record,
         by_process,
         clock,
     )
@@ -196,6 +206,8 @@ def sniff(head: bytes) -> str | None:
     """The spelling of the layout that fits most lines of *head*, and among equals most of their sessions; None when none fits."""
     lines = [line for line in head.splitlines()[:400] if line and not line.startswith(b"\t")]
     best, most = None, (0, 0)
+    if not lines:
+        return None
     in_fields = [kind for kind, sign in ((JSON, b'{"timestamp":'), (CSV, b",LOG,")) if sign in head]
     for spelling in (*in_fields, *USUAL, EXPORTED + RDS, *(SYSLOG + p for p in IN_SYSLOG)):
         how = layout(spelling)

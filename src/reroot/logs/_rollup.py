@@ -6,13 +6,14 @@ Times are UTC and text, ``2026-11-23T10:15:00``, which sorts as time does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._causes import LEFT_WITHOUT_A_WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 PATIENCE = 660
 """Seconds after which nothing more can come of a connection that was received: ``authentication_timeout`` is 600 at most."""
@@ -82,8 +83,7 @@ class Tail(NamedTuple):
     needs: bool
 
 
-@dataclass(frozen=True)
-class Notes:
+class Notes(NamedTuple):
     """What was read, and what could not be. Sums.
 
     ``lines`` are connection lines that were read; ``quoted`` the same words inside SQL text or an earlier line; ``unreadable`` lines
@@ -101,16 +101,15 @@ class Notes:
     def __add__(self, other: object) -> Notes:
         if not isinstance(other, Notes):
             return NotImplemented
-        return Notes(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Notes)))
+        return Notes(*map(int.__add__, self, other))
 
 
-@dataclass(frozen=True)
-class Rollup:
+class Rollup(NamedTuple):
     """A sum of chunks. ``settled()`` ties the open ends and is what to read in the end."""
 
-    rows: Mapping[Row, Tally] = field(default_factory=dict)
-    heads: Mapping[Head, int] = field(default_factory=dict)
-    tails: Mapping[Tail, int] = field(default_factory=dict)
+    rows: Mapping[Row, Tally] = {}
+    heads: Mapping[Head, int] = {}
+    tails: Mapping[Tail, int] = {}
     notes: Notes = Notes()
 
     def __add__(self, other: object) -> Rollup:
@@ -134,7 +133,7 @@ class Rollup:
                 add(rows, tail.row._replace(address=nearest.address), Tally(count, tail.at, tail.at))
             elif not tail.needs:
                 add(rows, tail.row, Tally(count, tail.at, tail.at))
-        return replace(self, rows=rows, heads={}, tails={})
+        return Rollup(rows, notes=self.notes)
 
     def silent(self) -> Iterator[tuple[Row, Tally]]:
         """Rows for connections of which nothing but their coming was logged, by server and address; settle first."""
@@ -176,4 +175,4 @@ def add(rows: dict[Row, Tally], row: Row, tally: Tally) -> None:
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)) / timedelta(seconds=1)
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

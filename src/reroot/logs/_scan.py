@@ -7,17 +7,20 @@ Blocks of log → a rollup. The literals first, a pattern only on what they find
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._clock import hour_of
 from ._layout import ANY_SEVERITY, CSV, JSON, Layout, layout
 from ._message import LOCAL, Said, read, read_fatal
 from ._rollup import PATIENCE, Event, Head, Notes, Rollup, Row, Tail, Tally, add, seconds_between
 
-Block = bytes | bytearray
-Find = Callable[[Any, bytes, int, int], int]
-"""``bytes.find``, or a faster function of the same meaning: block, literal, begin, end → position or -1."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Find = Callable[[bytes, bytes, int, int], int]
+
+PLAIN: tuple[Find, Find] = (bytes.find, bytes.rfind)
+"""How literals are found, forwards and backwards, or faster functions of the same meaning: block, literal, begin, end → position or -1."""
 
 LONGEST = 4096
 """Bytes of the longest message about a connection that is read; PostgreSQL's own stay well below."""
@@ -26,24 +29,31 @@ MOST_KEYS = 50_000
 """Distinct messages that are held before they are summed into rows: names may be made up by the thousand."""
 
 MOST_TIMES = 5_000
+MOST_SAID = 1_000
 
 MOST_OPEN = 20_000
 """Connections that are held open before the old ones, of which nothing more can come, are let go."""
 
-# For each layout: the literal of all messages that begin with `co`, that of replication, that of FATAL; and where, after the first
-# two, the message begins.
-_NEEDLES: dict[str, tuple[bytes, bytes, bytes, int]] = {
-    CSV: (b',"co', b',"replication connection auth', b",FATAL,", 2),
-    JSON: (b'"message":"co', b'"message":"replication connection auth', b'"error_severity":"FATAL"', 11),
+# For each layout: what stands in front of a message and before it the severity, and the literal of FATAL.
+_NEEDLES: dict[str, tuple[bytes, bytes]] = {
+    CSV: (b',"', b",FATAL,"),
+    JSON: (b'"message":"', b'"error_severity":"FATAL"'),
 }
-_IN_TEXT = (b"LOG:  co", b"LOG:  replication connection auth", b"FATAL:  ", 6)
+_IN_TEXT = (b"LOG:  ", b"FATAL:  ")
+_ARRIVALS = (b"co", b"replication connection auth")
+_NO_ARRIVALS = (b"connection auth", b"could not ", b"replication connection auth")
 
 _N, _U, _O, _I, _C, _TAB = b"nuoic\t"
 _WANTED = (_O, _I)
+_TOLD_BY = 15
+"""Bytes into a message that begins with `co`, where its letter tells what it is: connection authOrized, connection receIved."""
+
+_OURS = (b"connection authorized: user=", b"connection received: host=")
 _RECEIVED = b"connection received: host="
 _TIME = 19
 _UNKNOWN = (None, b"", b"[unknown]")
 _BEGINS = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:|\{\"timestamp\"|[0-9]{10}\.")
+_SECOND = re.compile(rb":[0-5][0-9]")
 _DOUBLED = re.compile(r'((?:[^"]|"")*)"')
 _ESCAPED = re.compile(r'((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
@@ -57,22 +67,22 @@ def rollup(chunk: bytes, how: Layout | str, server: str = "") -> Rollup:
     return scanner.finish()
 
 
-def plain_find(block: Block, needle: bytes, begin: int, end: int) -> int:
-    return block.find(needle, begin, end)
-
-
 class Scanner:
     """Sums the blocks of one stretch of a log, fed in order.
 
     *arrivals* says whether ``connection received`` is counted too, without which nobody who left without a word is seen.
     """
 
-    def __init__(self, how: Layout, server: str = "", find: Find = plain_find, *, arrivals: bool = True) -> None:
+    def __init__(self, how: Layout, server: str = "", finders: tuple[Find, Find] = PLAIN, *, arrivals: bool = True) -> None:
         self.layout = how
         self.server = server
-        self._find = find
+        self._find, self._rfind = finders
         self._arrivals = arrivals
-        *self._needles, self._skip = _NEEDLES.get(how.kind, _IN_TEXT)
+        before, self._fatal = _NEEDLES.get(how.kind, _IN_TEXT)
+        self._skip = len(before)
+        begins = _ARRIVALS if arrivals or how.by_process else _NO_ARRIVALS
+        self._needles = *(before + begin for begin in begins), self._fatal
+        self._lead = b'{"timestamp":"' if how.kind == JSON else b""
         self._counts: dict[Any, list[Any]] = {}
         self._rows: dict[Row, Tally] = {}
         self._tails: dict[Tail, int] = {}
@@ -80,10 +90,13 @@ class Scanner:
         self._known: set[bytes] = set()
         self._first = self._last = ""
         self._texts: dict[bytes, str] = {}
-        self._column = 0
+        self._minutes: dict[bytes, str] = {}
+        self._saids: dict[Any, Said | None] = {}
+        self._zone: bytes | None = None
+        self._zoned = b""
         self._bytes = self._lines = self._quoted = self._unreadable = self._doubtful = self._too_long = 0
 
-    def feed(self, block: Block, begin: int = 0, end: int | None = None) -> None:
+    def feed(self, block: bytes, begin: int = 0, end: int | None = None) -> None:
         """Sum ``block[begin:end]``, whole lines. What stands before *begin* is only looked at as the line before."""
         end = len(block) if end is None else end
         self._bytes += end - begin
@@ -118,61 +131,79 @@ class Scanner:
 
     # ── lines that say where they come from ──────────────────────────────────────────────────────
 
-    def _feed_addressed(self, block: Block, begin: int, end: int) -> None:
-        find, rfind, hit, known = self._find, block.rfind, self.layout.hit.match, self._counts.get
-        time, message, address, _ = self.layout.groups
-        needle, skip, arrivals, lines = self._needles[0], self._skip, self._arrivals, 0
-        block_find, severity, column = block.find, b"LOG:  ", self._column
-        p = find(block, needle, begin, end)
+    def _feed_addressed(self, block: bytes, begin: int, end: int) -> None:
+        """The hot loop. A client that was seen in this hour, in the same words, is known again by bytes; all else goes the long way."""
+        find, rfind, known, skip = self._find, self._rfind, self._counts.get, self._skip
+        in_fields = {CSV: self._tell_csv, JSON: self._tell_json}.get(self.layout.kind)
+        stamp, colons = self.layout.fixed
+        needle, tells, lines = self._needles[0], skip + _TOLD_BY, 0
+        login, arrival = _O, _I if self._arrivals else -1
+        limit = max(end - tells + len(needle) - 1, 0)
+        p = find(block, needle, begin, limit)
         while p >= 0:
-            m = p + skip
-            if m + 16 > end:
-                break
-            letter = block[m + 2]
-            if letter == _N:
-                letter = block[m + 15]  # connection authOrized, connection receIved
-                if letter == _O or (letter == _I and arrivals):
-                    s = rfind(b"\n", begin, p) + 1 or begin
-                    if column:
-                        # The same client in the same words as before: no pattern is needed to know it again.
-                        q = block_find(b"(", s, p)
-                        if q > 0:
-                            head = bytes(block[s:q])
-                            where = head[column:]
-                            e = block_find(b"\n", m, end)
-                            r = known((where, bytes(block[m:e])) if letter == _O else where)
-                            if r is not None and r[2] <= head < r[3] and block_find(severity, s, p) < 0:
-                                r[0] += 1
-                                r[2] = head
-                                lines += 1
-                                p = find(block, needle, e, end)
-                                continue
-                    found = hit(block, s, end)
-                    if found is not None and found.start(message) == m:
-                        lines += 1
-                        at, where, text = found.group(time, address, message)
-                        key = (where, text) if letter == _O else where
-                        r = known(key)
-                        if r is not None and r[2] <= at < r[3]:
-                            r[0] += 1
-                            r[2] = at
-                        else:
-                            self._count(key, at, found, where, text, block)
-                            if self.layout.is_fixed:
-                                column = self._column = found.start(address) - s
-                        m = found.end()
-                    else:
-                        m = self._reject(block, s, p, end)
-            elif letter == _U:
-                m = self._other(block, begin, end, p, m)
-            p = find(block, needle, m, end)
+            letter = block[p + tells]
+            if letter == login or letter == arrival:  # noqa: SIM109 (twice as fast as a tuple)
+                s = rfind(block, b"\n", begin, p) + 1 or begin
+                if in_fields is None:
+                    # Zone and address stand between the time and the port. Behind the port are as many colons as the prefix has
+                    # of its own, so there is no other severity in between: no statement, and nothing that somebody made up.
+                    at, _, rest = block[s:p].partition(b"(")
+                    where = at[stamp:] if rest.count(b":") == colons else b""
+                else:
+                    at, where = in_fields(block[s:p])
+                if letter == login:
+                    e = find(block, b"\n", p, end)
+                    r = known((where, block[p + skip : e]))
+                else:
+                    e = p + tells
+                    r = known(where)
+                if r is None or at < r[2]:
+                    e = self._count_line(block, begin, end, s, p, where)
+                elif at < r[3] or self._next_hour(r, at):
+                    r[0] += 1
+                    r[2] = at
+                    lines += 1
+                else:
+                    e = self._count_line(block, begin, end, s, p, where)
+            elif block[p + skip + 2] == _U:
+                e = self._other(block, begin, end, p, p + skip)
+            else:
+                e = p + tells
+            p = find(block, needle, e, limit)
         self._lines += lines
         for needle in self._needles[1:]:
             p = find(block, needle, begin, end)
             while p >= 0:
                 p = find(block, needle, self._other(block, begin, end, p, p + skip), end)
 
-    def _other(self, block: Block, begin: int, end: int, p: int, m: int) -> int:
+    def _tell_csv(self, head: bytes) -> tuple[bytes, bytes]:
+        """The begin of a record and its address. Quotes in a field are doubled, so from the right the fields are the server's own."""
+        parts = head.rsplit(b'"', 4)
+        if len(parts) == 5 and parts[0].startswith(self._zoned, 23) and parts[4].endswith(b",LOG,00000"):
+            return parts[0], parts[1].rpartition(b":")[0]
+        return b"", b""
+
+    def _tell_json(self, head: bytes) -> tuple[bytes, bytes]:
+        """The begin of a record and its address. Quotes in a value are escaped, so a key in quotes is a key."""
+        at, _, rest = head.partition(b'"remote_host":"')
+        if at.startswith(self._zoned, 37) and rest.endswith(b'"error_severity":"LOG",'):
+            return at, rest.partition(b'"')[0]
+        return b"", b""
+
+    def _count_line(self, block: bytes, begin: int, end: int, s: int, p: int, where: bytes) -> int:
+        """The long way: a line that is new, new in this hour, out of order, or none of ours. Returns where to go on."""
+        found = self.layout.hit.match(block, s, end)
+        if found is None or found.start("message") != p + self._skip:
+            return self._reject(block, s, p, end)
+        time, message, address, _ = self.layout.groups
+        at, own, text = found.group(time, address, message)
+        if text.startswith(_OURS):
+            self._lines += 1
+            who = where if own and where.endswith(own) else own
+            self._count((who, text) if text.startswith(_OURS[0]) else who, at, found, own, text, block)
+        return found.end()
+
+    def _other(self, block: bytes, begin: int, end: int, p: int, m: int) -> int:
         """The rarer lines: failed handshakes, broken connections, replication, refused logins. Returns where to go on."""
         found, text, said, after = self._read_other(block, begin, end, p, m)
         if found is None or said is None or (said.needs_head and _group(found, "user") not in _UNKNOWN):
@@ -183,16 +214,16 @@ class Scanner:
         return after
 
     def _read_other(
-        self, block: Block, begin: int, end: int, p: int, m: int
+        self, block: bytes, begin: int, end: int, p: int, m: int
     ) -> tuple[re.Match[bytes] | None, bytes, Said | None, int]:
         s = block.rfind(b"\n", begin, p) + 1 or begin
         kind = self.layout.kind
-        if not block.startswith(self._needles[2], p):
+        if not block.startswith(self._fatal, p):
             found = self.layout.hit.match(block, s, end)
             if found is None or found.start("message") != m:
                 return None, b"", None, self._reject(block, s, p, end)
             text = found["message"]
-            return found, text, read(self._text(text)), found.end()
+            return found, text, self._said(text), found.end()
         opening = self.layout.opening
         found = opening.match(block, s, p) if kind == JSON else opening.fullmatch(block, s, p)
         if found is None:
@@ -200,12 +231,12 @@ class Scanner:
         e = block.find(b"\n", p, end)
         e = end if e < 0 else e
         m = block.find(b'"message":"', p, e) + 11 if kind == JSON else p + (14 if kind == CSV else 8)  # ,FATAL,28000,"
-        text = bytes(block[m : min(e, m + LONGEST)])
-        return found, text, read_fatal(self._text(text)), e
+        text = block[m : min(e, m + LONGEST)]
+        return found, text, self._said(text, read_fatal), e
 
     # ── lines that are tied to their connection by process ───────────────────────────────────────
 
-    def _feed_by_process(self, block: Block, begin: int, end: int) -> None:
+    def _feed_by_process(self, block: bytes, begin: int, end: int) -> None:
         find, skip = self._find, self._skip
         positions = []
         for needle in self._needles:
@@ -253,7 +284,7 @@ class Scanner:
             elif letter == 0:
                 after = self._other_by_process(block, begin, end, p, m)
 
-    def _other_by_process(self, block: Block, begin: int, end: int, p: int, m: int) -> int:
+    def _other_by_process(self, block: bytes, begin: int, end: int, p: int, m: int) -> int:
         found, text, said, after = self._read_other(block, begin, end, p, m)
         if found is None or said is None or (said.needs_head and _group(found, "user") not in _UNKNOWN):
             return after
@@ -293,7 +324,7 @@ class Scanner:
         if said is None:
             self._unreadable += 1
             return
-        row = self._row(said, None, moment[:13])
+        row = Row._make((self.server, moment[:13], *_columns(said, None)))
         if seconds_between(self._first, moment) <= PATIENCE:
             tail = Tail(self.server, pid.decode(), moment, row, said.needs_head)
             self._tails[tail] = self._tails.get(tail, 0) + 1
@@ -309,14 +340,16 @@ class Scanner:
         found: re.Match[bytes],
         where: bytes | None,
         text: bytes,
-        block: Block,
+        block: bytes,
         said: Said | None = None,
     ) -> None:
         """Count a line; the long way, for one that is new, or new in this hour, or out of order."""
-        r, bound = self._counts.get(key), hour_of(at)
+        zone = self._see_zone(found)
+        r, when = self._counts.get(key), self._lead + at
+        bound = hour_of(when)
         if r is not None and r[3] == bound:
             r[0] += 1
-            r[1], r[2] = min(r[1], at), max(r[2], at)
+            r[1], r[2] = min(r[1], when), max(r[2], when)
             return
         if not self._utc(at, found):
             return
@@ -333,9 +366,18 @@ class Scanner:
         if said is None:
             self._unreadable += 1
             return
-        self._counts[key] = [1, at, at, bound, _zone(found), said, where]
+        self._counts[key] = [1, when, when, bound, zone, said, _columns(said, where)]
 
-    def _is_doubtful(self, block: Block, found: re.Match[bytes], text: bytes) -> bool:
+    def _next_hour(self, r: list[Any], at: bytes) -> bool:
+        """Sum what is known of a client and begin anew, with nothing counted yet; False where *at* is no time."""
+        begin = len(self._lead)
+        if not self._moment(at[begin : begin + _TIME], r[4]):
+            return False
+        self._sum(r)
+        r[0], r[1], r[3] = 0, at, hour_of(at[: begin + _TIME])
+        return True
+
+    def _is_doubtful(self, block: bytes, found: re.Match[bytes], text: bytes) -> bool:
         """Whether somebody may have written this line by way of a name: names are written as they are, line ends and all."""
         s = found.start()
         own = found.start("message") - self._skip if "message" in found.re.groupindex else found.end()
@@ -346,7 +388,7 @@ class Scanner:
             return False
         return self.layout.line.match(block, before, s) is None
 
-    def _reject(self, block: Block, s: int, p: int, end: int) -> int:
+    def _reject(self, block: bytes, s: int, p: int, end: int) -> int:
         """Count a literal that was found where it is no message. Returns the end of its line: there is no other message in it."""
         is_line = self.layout.line.match(block, s, end) is not None
         in_fields = self.layout.kind in (CSV, JSON)
@@ -358,7 +400,7 @@ class Scanner:
 
     def _utc(self, at: bytes, found: re.Match[bytes]) -> str:
         """UTC of a line's time; ``""``, counted as unreadable, where it is none."""
-        moment = self._moment(at, _zone(found))
+        moment = self._moment(at, self._see_zone(found))
         if not moment:
             self._unreadable += 1
         elif not self._first:
@@ -366,19 +408,43 @@ class Scanner:
         self._last = max(self._last, moment)
         return moment
 
+    def _see_zone(self, found: re.Match[bytes]) -> bytes:
+        """The zone of a line. Where it is another than that of the lines before, nothing is known by what they said."""
+        zone = _group(found, "zone") or _group(found, "offset") or b""
+        if zone != self._zone:
+            self._sum_up()
+            self._texts.clear()
+            self._minutes.clear()
+            self._zone = zone
+            self._zoned = b" " + zone + (b'"' if self.layout.kind == JSON else b",")
+        return zone
+
     def _moment(self, at: bytes, zone: bytes) -> str:
         moment = self._texts.get(at)
         if moment is None:
+            minute, second = at[:16], at[16:]
+            begun = self._minutes.get(minute) if _SECOND.fullmatch(second) else None
             try:
-                moment = self.layout.clock.utc(at, zone)
+                moment = begun + second.decode() if begun else self.layout.clock.utc(at, zone)
             except ValueError:
                 return ""
             if len(self._texts) > MOST_TIMES:
                 self._texts.clear()
+                self._minutes.clear()
             self._texts[at] = moment
+            if moment[16:].encode() == second:
+                self._minutes[minute] = moment[:16]
         return moment
 
     # ── text ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _said(self, raw: bytes, parse: Callable[[str], Said | None] = read) -> Said | None:
+        """What a rarer message says. Each is one of few, over and over."""
+        if (parse, raw) not in self._saids:
+            if len(self._saids) > MOST_SAID:
+                self._saids.clear()
+            self._saids[parse, raw] = parse(self._text(raw))
+        return self._saids[parse, raw]
 
     def _text(self, raw: bytes) -> str:
         """A message as it was, out of the quotes or escapes of its layout."""
@@ -399,19 +465,21 @@ class Scanner:
         self._counts.clear()
 
     def _sum(self, r: list[Any]) -> None:
-        count, first, last, _, zone, said, where = r
-        first, last = first[:_TIME], last[:_TIME]
+        count, first, last, _, zone, _, columns = r
+        begin = len(self._lead)
+        first, last = first[begin : begin + _TIME], last[begin : begin + _TIME]
         begun = self._moment(first, zone) or self._moment(last, zone)
-        row = self._row(said, where, begun[:13])
+        row = Row._make((self.server, begun[:13], *columns))
         add(self._rows, row, Tally(count, begun, self._moment(last, zone) or begun))
 
-    def _row(self, said: Said, where: bytes | None, hour: str) -> Row:
-        address = said.address or _address(where)
-        encryption = LOCAL if address == LOCAL and said.event is Event.SESSION else said.encryption
-        return Row(
-            self.server, hour, address, said.user, said.database, said.application, said.event.value, encryption,
-            said.protocol, said.cipher, said.cause,
-        )  # fmt: skip
+
+def _columns(said: Said, where: bytes | None) -> tuple[str, ...]:
+    """A row without its server and hour."""
+    address = said.address or _address(where)
+    encryption = LOCAL if address == LOCAL and said.event is Event.SESSION else said.encryption
+    return (
+        address, said.user, said.database, said.application, said.event.value, encryption, said.protocol, said.cipher, said.cause
+    )  # fmt: skip
 
 
 def _address(raw: bytes | None) -> str:
@@ -420,10 +488,6 @@ def _address(raw: bytes | None) -> str:
 
 def _group(found: re.Match[bytes], name: str) -> bytes | None:
     return found[name] if name in found.re.groupindex else None
-
-
-def _zone(found: re.Match[bytes]) -> bytes:
-    return _group(found, "zone") or _group(found, "offset") or b""
 
 
 def _unescape(escape: re.Match[str]) -> str:

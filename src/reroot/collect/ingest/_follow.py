@@ -17,7 +17,7 @@ from typing import Self
 from ...errors import InputError
 from ...logs import Rollup, Scanner, layout, sniff, total
 from ._objects import STANDARD_INPUT, Log, find, kind
-from ._read import BLOCK, CONTEXT, Ways, fast_find
+from ._read import BLOCK, CONTEXT, Ways, finders
 
 BEGIN = 64
 """Bytes by which a truncation is noticed, when the file has grown again since."""
@@ -151,7 +151,7 @@ class Follower:
         key = (one.log.server, spelling)
         if key not in self._scanners:
             self._scanners[key] = Scanner(
-                layout(spelling, self._ways.clock), one.log.server, fast_find(), arrivals=self._ways.arrivals
+                layout(spelling, self._ways.clock), one.log.server, finders(), arrivals=self._ways.arrivals
             )
         return self._scanners[key]
 

@@ -7,18 +7,21 @@ counted twice, and of a file that has grown only the new part is read.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import stat
-import sys
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from typing import IO, Any, Protocol
+
+    class Stream(Protocol):
+        def readinto(self, block: Any, /) -> int | None: ...
+        def close(self) -> None: ...
+
 
 HEAD = 4096
 """Bytes by which a log is known again; the first lines carry times of a millisecond and a process."""
@@ -28,13 +31,7 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18
 
 
-class Stream(Protocol):
-    def readinto(self, block: Any, /) -> int | None: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, order=True)
-class Log:
+class Log(NamedTuple):
     """One log to read: its ``path``, or ``-``, and the server whose log it is. ``tag`` is what the place itself knows its contents by."""
 
     server: str
@@ -42,8 +39,7 @@ class Log:
     tag: str = ""
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A log that was read before: the SHA-256 of its first ``head`` bytes, and how many ``bytes`` of it were counted."""
 
     head: int
@@ -127,7 +123,11 @@ def open_log(log: Log, known: Sequence[Known] = ()) -> Stream:
     raw: Any
     try:
         if log.path == STANDARD_INPUT:
-            return sys.stdin.buffer.raw if isinstance(sys.stdin.buffer, io.BufferedReader) else _whole(sys.stdin.buffer)
+            import sys
+            from io import BufferedReader, BytesIO
+
+            given = sys.stdin.buffer
+            return given.raw if isinstance(given, BufferedReader) else BytesIO(given.read())
         if "://" in log.path:
             from ._remote import open_remote
 
@@ -143,14 +143,13 @@ def open_log(log: Log, known: Sequence[Known] = ()) -> Stream:
     return _unzstd(raw) if how == "zstd" else raw
 
 
-def _whole(stream: IO[bytes]) -> Stream:
-    return io.BytesIO(stream.read())
-
-
 class _Gunzip:
     """gzip as a stream, one member after another. What a cut file still holds is given before the cut is told."""
 
     def __init__(self, raw: IO[bytes]) -> None:
+        import zlib
+
+        self._zlib = zlib
         self._raw = raw
         self._inflate = zlib.decompressobj(31)
         self._pending = b""
@@ -164,7 +163,7 @@ class _Gunzip:
                     if not self._pending.rstrip(b"\0"):
                         self._ended = True
                         break
-                    self._inflate = zlib.decompressobj(31)
+                    self._inflate = self._zlib.decompressobj(31)
                 given = self._pending or self._raw.read(_CHUNK)
                 text = self._inflate.decompress(given, len(block))
                 self._pending = self._inflate.unconsumed_tail
@@ -173,7 +172,7 @@ class _Gunzip:
                     return len(text)
                 if not given and not self._inflate.eof:
                     raise Unreadable("the gzip file is cut short")
-        except zlib.error as error:
+        except self._zlib.error as error:
             raise Unreadable(f"the gzip file is damaged: {error}") from None
         return 0
 
@@ -206,6 +205,8 @@ class _Unzstd:
 
 
 def digest(head: bytes) -> str:
+    import hashlib
+
     return hashlib.sha256(head).hexdigest()
 
 

@@ -1,32 +1,37 @@
 """
-One stretch of one log → its rollup, through one buffer that is used again and again: memory does not grow with the log.
+One stretch of one log → its rollup, block by block: memory does not grow with the log.
 
-Whole lines are summed, the last line stays in the buffer as the next block's line before. A line longer than the buffer is no line
-about a connection; it is skipped and counted.
+Whole lines are summed; a block begins with the last line of the one before, which is so the line before. A line longer than a block
+is no line about a connection; it is skipped and counted.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputError
-from ...logs import NO_ZONE, Clock, Notes, Rollup, Scanner, layout, sniff
-from ._objects import HEAD, STANDARD_INPUT, Known, Log, Stream, Unreadable, digest, open_log, position
+from ...logs import NO_ZONE, PLAIN, Clock, Notes, Rollup, Scanner, layout, sniff
+from ._objects import HEAD, STANDARD_INPUT, Known, Log, Unreadable, digest, open_log, position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._objects import Stream
 
 NOTHING = Rollup()
 GROWS = "cloudwatch:"
 """Tags of logs that grow, and so are read again from where they ended."""
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Bytes that are read at once: so few that they stay in the processor's own memory while they are searched."""
+
 CONTEXT = 1 << 16
 """Bytes before a piece in which its line before is looked for."""
 
 
-@dataclass(frozen=True)
-class Ways:
+class Ways(NamedTuple):
     """How to read: the layout's spelling, ``""`` to recognise it; what its times mean; whether arrivals are counted."""
 
     spelling: str = ""
@@ -34,8 +39,7 @@ class Ways:
     arrivals: bool = True
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a log: lines that begin in ``begin`` to ``end``; an ``end`` of -1 is the log's own."""
 
     log: Log
@@ -43,8 +47,7 @@ class Piece:
     end: int = -1
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """What came of a piece. ``why`` says what kept it from being read, or read to its end; ``mark`` is how it is known again.
 
     ``stopped`` is where the last whole line ended, in bytes of text from the log's begin. ``torn`` are bytes after it.
@@ -60,13 +63,13 @@ class Read:
     why: str = ""
 
 
-def fast_find() -> Callable[[Any, bytes, int, int], int]:
+def finders() -> tuple[Any, Any]:
     """A literal search with SIMD where stringzilla is installed, the standard library's otherwise."""
     try:
-        from stringzilla import find
+        from stringzilla import find, rfind
     except ImportError:
-        return lambda block, needle, begin, end: block.find(needle, begin, end)
-    return find  # type: ignore[no-any-return]
+        return PLAIN
+    return find, rfind
 
 
 def read(piece: Piece, ways: Ways, known: Sequence[Known] = ()) -> Read:
@@ -88,129 +91,125 @@ def read(piece: Piece, ways: Ways, known: Sequence[Known] = ()) -> Read:
 
 
 def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> Read:
-    buffer = bytearray(BLOCK)
-    view = memoryview(buffer)
-    try:
-        filled = _fill(stream, view)
-        why = ""
-    except Unreadable as error:
-        return Read(piece, why=str(error))
-    head = bytes(buffer[: min(filled, HEAD)])
+    source = _Blocks(stream, is_file=piece.log.path != STANDARD_INPUT and hasattr(stream, "fileno"))
+    block = source.at(0)
+    head = block[:HEAD]
     mark = Known(0, piece.log.tag, 0) if piece.log.tag else Known(len(head), digest(head), 0)
     until: int = getattr(stream, "until", 0)
-    if until and not filled:
-        return Read(piece, NOTHING, "", replace(mark, bytes=until), until, skipped=True)
+    if until and not block:
+        return Read(piece, NOTHING, "", mark._replace(bytes=until), until, skipped=True)
     start = max(piece.begin, 0 if piece.log.tag else position(head, known))
-    spelling = ways.spelling or sniff(_sample(buffer, filled)) or ""
+    spelling = ways.spelling or sniff(_sample(block)) or ""
     if not spelling:
-        return Read(piece, why="its layout is not recognised; name its `log_line_prefix` with `--layout`")
-    scanner = Scanner(layout(spelling, ways.clock), piece.log.server, fast_find(), arrivals=ways.arrivals)
-    is_range = piece.end >= 0
-    end_at = piece.end if is_range else 1 << 62
-    at = begin = 0
-    if start >= end_at:
-        return Read(piece, NOTHING, spelling, mark, start, 0, skipped=True)
-    if start:
-        filled, at, begin = _skip_to(stream, view, filled, start, is_file=_is_file(piece, stream), is_cut=start == piece.begin)
-        if begin < 0 or at + begin >= end_at:
-            return Read(piece, NOTHING, spelling, mark, start, 0, skipped=True)
-    stopped, long = at + begin, 0
-    skipping = False
-    while True:
-        limit = filled
-        if at + filled > end_at:
-            # The last line of this piece begins before its end.
-            cut = buffer.find(b"\n", max(end_at - at - 1, begin), filled) + 1
-            limit = cut or filled
-        whole = buffer.rfind(b"\n", begin, limit) + 1
-        if skipping and whole:
-            begin = buffer.find(b"\n", begin, limit) + 1
-            skipping = False
-        if whole > begin:
-            scanner.feed(buffer, begin, whole)
-            stopped = at + whole
-        if at + limit >= end_at and whole == limit:
-            filled = whole
-            break
-        rest_at = max(whole, begin)
-        if filled - rest_at >= BLOCK - CONTEXT:
-            long += not skipping
-            skipping = True
-            at, filled, begin = at + filled, 0, 0
-        else:
-            last = max(buffer.rfind(b"\n", 0, max(whole - 1, 0)) + 1, rest_at - CONTEXT // 2, 0)
-            rest = filled - last
-            buffer[:rest] = buffer[last:filled]
-            at, filled, begin = at + last, rest, rest_at - last
-        try:
-            more = stream.readinto(view[filled:]) or 0
-        except Unreadable as error:
-            why, more = str(error), 0
-        if not more:
-            break
-        filled += more
+        return Read(piece, why=source.why or "its layout is not recognised; name its `log_line_prefix` with `--layout`")
+    scanner = Scanner(layout(spelling, ways.clock), piece.log.server, finders(), arrivals=ways.arrivals)
+    end_at = piece.end if piece.end >= 0 else 1 << 62
+    at, begin = _first_line(source, start, is_cut=start == piece.begin) if start else (0, 0)
+    if start >= end_at or begin < 0 or at + begin >= end_at:
+        return Read(piece, NOTHING, spelling, mark, start, skipped=True)
+    stopped, torn, long = _feed(scanner, source, at, begin, end_at)
     rollup = scanner.finish()
     if long:
         rollup += Rollup(notes=Notes(too_long=long))
-    torn = max(at + filled - stopped, 0) if not is_range else 0
     stopped = until or stopped
-    return Read(piece, rollup, spelling, replace(mark, bytes=stopped), stopped, torn, why=why)
+    return Read(piece, rollup, spelling, mark._replace(bytes=stopped), stopped, torn if piece.end < 0 else 0, why=source.why)
 
 
-def _fill(stream: Stream, view: memoryview) -> int:
-    """Read until the buffer is full or the log ends: pipes and decompressors give less at a time."""
-    filled = 0
-    while filled < len(view):
-        more = stream.readinto(view[filled:])
-        if not more:
-            break
-        filled += more
-    return filled
+def _feed(scanner: Scanner, source: _Blocks, at: int, begin: int, end_at: int) -> tuple[int, int, int]:
+    """Give *scanner* the lines that begin at ``at + begin`` and later, but before *end_at*.
+
+    Returns where the last whole line ended, the bytes after it, and how many lines were too long.
+    """
+    stopped, long, skipping = at + begin, 0, False
+    while True:
+        block = source.at(at)
+        filled = limit = len(block)
+        if at + filled > end_at:
+            # The last line of this piece begins before its end.
+            limit = block.find(b"\n", max(end_at - at - 1, begin)) + 1 or filled
+        whole = block.rfind(b"\n", begin, limit) + 1
+        if skipping and whole:
+            begin, skipping = block.find(b"\n", begin, limit) + 1, False
+        if whole > begin:
+            scanner.feed(block, begin, whole)
+            stopped = at + whole
+        if at + limit >= end_at and whole == limit:
+            return stopped, 0, long
+        if filled < BLOCK:
+            return stopped, max(at + filled - stopped, 0), long
+        after = max(whole, begin)
+        if filled - after >= BLOCK - CONTEXT:
+            long += not skipping
+            at, begin, skipping = at + filled, 0, True
+        else:
+            last = max(block.rfind(b"\n", 0, max(whole - 1, 0)) + 1, after - CONTEXT // 2, 0)
+            at, begin = at + last, after - last
 
 
-def _sample(buffer: bytearray, filled: int) -> bytes:
+class _Blocks:
+    """The bytes of a stream, a block at a time and ever further on; the last one is shorter. ``why`` says what it broke off by.
+
+    Each is an object of its own, because slices of ``bytes`` are cheaper than of anything that is written to again.
+    """
+
+    def __init__(self, stream: Stream, *, is_file: bool) -> None:
+        self._stream = stream
+        self._file = stream.fileno() if is_file else -1  # type: ignore[attr-defined]
+        self._at = 0
+        self._block = b""
+        self.why = ""
+
+    def at(self, position: int) -> bytes:
+        """A block from *position* on; of what cannot be read twice, not before the begin of the last one."""
+        if self._file >= 0:
+            return os.pread(self._file, BLOCK, position)
+        while self._at < position and self._block:
+            step = min(position - self._at, len(self._block))
+            self._block = self._filled(self._block[step:])
+            self._at += step
+        if not self._block:
+            self._block = self._filled(b"")
+        return self._block
+
+    def _filled(self, rest: bytes) -> bytes:
+        """*rest* and what follows it: pipes and decompressors give less at a time."""
+        parts, missing = [rest], BLOCK - len(rest)
+        buffer = memoryview(bytearray(missing))
+        while missing and not self.why:
+            try:
+                more = self._stream.readinto(buffer[:missing])
+            except Unreadable as error:
+                self.why, more = str(error), 0
+            if not more:
+                break
+            parts.append(bytes(buffer[:more]))
+            missing -= more
+        return b"".join(parts)
+
+
+def _sample(block: bytes) -> bytes:
     """Lines to recognise a layout by: those about connections, before the first ones."""
     lines: list[bytes] = []
     p = 0
     while len(lines) < 50:
-        p = buffer.find(b"onnection ", p, filled)
+        p = block.find(b"onnection ", p)
         if p < 0:
             break
-        e = buffer.find(b"\n", p, filled)
-        lines.append(bytes(buffer[buffer.rfind(b"\n", 0, p) + 1 : e if e >= 0 else filled])[:8192])
-        p = e if e >= 0 else filled
-    first = bytes(buffer[: min(filled, CONTEXT)]).splitlines()[:200]
+        e = block.find(b"\n", p)
+        e = e if e >= 0 else len(block)
+        lines.append(block[block.rfind(b"\n", 0, p) + 1 : e][:8192])
+        p = e
+    first = block[:CONTEXT].splitlines()[:200]
     return b"\n".join([*(line for line in lines if sniff(line)), *first])
 
 
-def _is_file(piece: Piece, stream: Stream) -> bool:
-    return piece.log.path != STANDARD_INPUT and hasattr(stream, "fileno")
-
-
-def _skip_to(stream: Stream, view: memoryview, filled: int, start: int, *, is_file: bool, is_cut: bool) -> tuple[int, int, int]:
-    """Bring the buffer to the first line that begins at or after *start*: (filled, position of the buffer, where in it); -1: there is none.
+def _first_line(source: _Blocks, start: int, *, is_cut: bool) -> tuple[int, int]:
+    """The first line that begins at or after *start*: the position of a block, and where in it; -1 where there is none.
 
     *is_cut* says that *start* may stand inside a line.
     """
-    buffer = view.obj
-    assert isinstance(buffer, bytearray)
-    at = 0
-    if is_file:
-        at = max(start - CONTEXT, 0)
-        os.lseek(stream.fileno(), at, os.SEEK_SET)  # type: ignore[attr-defined]
-        filled = _fill(stream, view)
-    else:
-        while at + filled <= start and filled:
-            keep = min(filled, CONTEXT)
-            buffer[:keep] = buffer[filled - keep : filled]
-            at += filled - keep
-            more = _fill(stream, view[keep:])
-            if not more:
-                return keep, at, -1
-            filled = keep + more
-    if at + filled <= start:
-        return filled, at, -1
-    if not is_cut:
-        return filled, at, start - at
-    begin = buffer.find(b"\n", start - at - 1, filled) + 1
-    return filled, at, begin if begin else -1
+    at = max(start - CONTEXT, 0)
+    block = source.at(at)
+    if at + len(block) <= start:
+        return at, -1
+    return at, (block.find(b"\n", start - at - 1) + 1 or -1) if is_cut else start - at

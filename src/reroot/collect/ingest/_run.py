@@ -7,23 +7,27 @@ Logs are cut into pieces, plain ones of gigabytes into several; a piece is what 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputError
 from ...logs import Rollup, total
 from ._objects import STANDARD_INPUT, Known, Log, kind
 from ._read import Piece, Read, Ways, read
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
 PIECE = 256 << 20
 """Bytes of a piece: the same on every machine, so that shards agree on who reads what."""
+
+WHOLE = 1 << 62
+"""… where nobody shares the work: each log is one."""
 
 SMALLEST = 16 << 20
 """Bytes below which another process costs more than it brings."""
 
 
-@dataclass(frozen=True)
-class Ingested:
+class Ingested(NamedTuple):
     """A rollup, not yet settled, with what became of each piece; ``shard`` is (number, of how many)."""
 
     rollup: Rollup
@@ -74,19 +78,22 @@ def ingest(
     number, of = shard
     if not 1 <= number <= of:
         raise InputError(f"there is no shard `{number}/{of}`", hint="the first of 64 is `--shard 1/64`, the last `--shard 64/64`")
-    size = PIECE if of > 1 or processes == 1 else max(SMALLEST, _even(logs, processes))
+    size = PIECE if of > 1 else WHOLE if processes == 1 else max(SMALLEST, _even(logs, processes))
     mine = [piece for n, piece in enumerate(pieces(logs, size)) if n % of == number - 1]
     processes = min(processes, len(mine))
-    return replace(summed(_reads(mine, ways, known, processes)), shards=(shard,))
+    return summed(_reads(mine, ways, known, processes))._replace(shards=(shard,))
 
 
 def summed(reads: Iterable[Read]) -> Ingested:
     """One rollup of many pieces; of each piece only what it says about itself is kept."""
-    found, rollup = [], Rollup()
-    for one in reads:
-        rollup = total((rollup, one.rollup)) if one.rollup.rows or one.rollup.notes.bytes else rollup
-        found.append(replace(one, rollup=Rollup(notes=one.rollup.notes)))
-    return Ingested(rollup, tuple(found))
+    found: list[Read] = []
+
+    def rollups() -> Iterator[Rollup]:
+        for one in reads:
+            found.append(one._replace(rollup=Rollup(notes=one.rollup.notes)))
+            yield one.rollup
+
+    return Ingested(total(rollups()), tuple(found))
 
 
 def _even(logs: Sequence[Log], processes: int) -> int:

@@ -7,7 +7,6 @@ It says which shard it is and what it could not read, so that nobody takes 63 of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def dump(ingested: Ingested) -> bytes:
         "schema": SCHEMA,
         "shards": [list(s) for s in sorted(ingested.shards)],
         "logs": [_read_out(r) for r in ingested.reads],
-        "notes": asdict(rollup.notes),
+        "notes": rollup.notes._asdict(),
         "rows": [[*row, *tally] for row, tally in sorted(rollup.rows.items())],
         "heads": [[*head, count] for head, count in sorted(rollup.heads.items())],
         "tails": [[t.server, t.pid, t.at, list(t.row), t.needs, count] for t, count in sorted(rollup.tails.items())],
@@ -105,7 +104,7 @@ def _read_out(read: Read) -> dict[str, object]:
         "torn": read.torn,
         "skipped": read.skipped,
         "why": read.why,
-        "notes": asdict(read.rollup.notes),
+        "notes": read.rollup.notes._asdict(),
     }
 
 
