@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import resource
+import signal
+import threading
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +34,7 @@ from reroot.collect.ingest import (
 )
 from reroot.collect.ingest import _read as reading
 from reroot.collect.ingest import _run as running
+from reroot.collect.ingest import _share as sharing
 from reroot.errors import InputError
 from reroot.logs import CSV, RDS, Row, rollup
 from tests.logs.test_rollup import FORGED, TLS13, csv, debian, rds
@@ -189,6 +193,58 @@ def test_two_processes_and_any_number_of_shards_give_the_same(log, monkeypatch, 
     assert not merge(files[:2]).is_complete
     with pytest.raises(InputError, match="shard `1/3` is in"):
         merge([*files, files[1]])
+
+
+@pytest.fixture
+def halves(monkeypatch):
+    """Two processes share any file, and fork whatever runs this test beside them."""
+    monkeypatch.setattr(running, "SMALLEST", 1000)
+    monkeypatch.setattr(sharing, "may_fork", lambda: True)
+    return sharing
+
+
+def test_beside_a_thread_nothing_is_forked_and_the_answer_is_the_same(log, monkeypatch):
+    monkeypatch.setattr(running, "SMALLEST", 1000)
+    leave = threading.Event()
+    beside = threading.Thread(target=leave.wait)
+    beside.start()
+    try:
+        assert not sharing.may_fork()
+        assert rows_of(ingest([Log("", str(log))], processes=2)) == rows_of(ingest([Log("", str(log))]))
+    finally:
+        leave.set()
+        beside.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_a_process_took_with_it_is_named_and_the_rest_is_kept(log, halves, monkeypatch):
+    """Each of the two takes one half; the one that was forked dies over its own."""
+    told, tell = os.pipe()
+    parent = os.getpid()
+
+    def read_or_die(*given):
+        if os.getpid() == parent:
+            os.read(told, 1)
+            return read(*given)
+        os.write(tell, b".")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(halves, "read", read_or_die)
+    found = ingest([Log("", str(log))], processes=2)
+    os.close(told)
+    os.close(tell)
+    assert [r.why for r in found.unread] == [halves.LOST]
+    assert not found.is_complete
+    assert 0 < found.rollup.notes.bytes < log.stat().st_size
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_a_forked_process_cannot_go_on_over_is_raised_here(tmp_path, halves):
+    file = tmp_path / "cst.log"
+    file.write_bytes(rds("connection authorized: user=a database=b").replace(b"UTC", b"CST") * 200)
+    with pytest.raises(InputError) as told:
+        ingest([Log("", str(file))], Ways(RDS), processes=2)
+    assert (told.value.where, told.value.message) == (str(file), "`CST` can mean several time zones")
 
 
 def test_a_rollup_in_a_file_is_the_rollup(log, tmp_path):

@@ -81,7 +81,11 @@ def ingest(
     size = PIECE if of > 1 else WHOLE if processes == 1 else max(SMALLEST, _even(logs, processes))
     mine = [piece for n, piece in enumerate(pieces(logs, size)) if n % of == number - 1]
     processes = min(processes, len(mine))
-    return summed(_reads(mine, ways, known, processes))._replace(shards=(shard,))
+    if processes > 1:
+        from ._share import shared
+
+        return shared(mine, ways, known, processes)._replace(shards=(shard,))
+    return summed(read(piece, ways, known) for piece in mine)._replace(shards=(shard,))
 
 
 def summed(reads: Iterable[Read]) -> Ingested:
@@ -99,15 +103,3 @@ def summed(reads: Iterable[Read]) -> Ingested:
 def _even(logs: Sequence[Log], processes: int) -> int:
     whole = sum(os.path.getsize(log.path) for log in logs if log.path != STANDARD_INPUT and os.path.isfile(log.path))
     return min(PIECE, whole // processes + 1)
-
-
-def _reads(mine: Sequence[Piece], ways: Ways, known: Sequence[Known], processes: int) -> Iterator[Read]:
-    if processes <= 1:
-        yield from (read(piece, ways, known) for piece in mine)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from functools import partial
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-        yield from pool.map(partial(read, ways=ways, known=known), mine)
