@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 
-os.environ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"
+os.environ.update({"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_EnableDiagnostics": "0"})
 ROOT = glob.glob(sys.prefix + "/lib/python3*/site-packages/dnv/net/runtime/.net")[0]
 
 

@@ -56,6 +56,19 @@ def dotnet(questions: Sequence[tuple[Path, str, str | None]]) -> list[Heard]:
     ]
 
 
+def dotnet_verifies(lines: Sequence[str]) -> list[bool]:
+    """Roots file, chain file and perhaps a time, by tabs: whether .NET's X509Chain accepts it."""
+    ran = subprocess.run(
+        [str(DOTNET), str(HERE / "verify_dotnet.py")],
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        env=SCRUBBED,
+    )
+    return [line == "true" for line in ran.stdout.splitlines()]
+
+
 def go_tools() -> dict[str, str]:
     """Every Go on this machine: its version, ``1.27``, and its program."""
     found = {}

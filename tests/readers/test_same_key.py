@@ -15,6 +15,7 @@ from reroot.lab import ca
 from reroot.pki.certificate import Certificate
 from reroot.readers._samekey import SAME_KEY, is_same_key, needs_no_change, shortcuts
 
+from . import oracles
 from .keystores import SCRUBBED
 
 HERE = Path(__file__).parent
@@ -110,6 +111,10 @@ def node(trios: list[Trio], program: Path, _folder: Path) -> list[bool]:
     return ask([str(program), str(HERE / "verify.mjs")], trios)
 
 
+def dotnet(trios: list[Trio], _program: Path, _folder: Path) -> list[bool]:
+    return oracles.dotnet_verifies([f"{roots}\t{chain}" for roots, chain, _ in trios])
+
+
 def gnutls(trios: list[Trio], program: Path, _folder: Path) -> list[bool]:
     command = [str(program), "--verify", "--load-ca-certificate"]
     return [
@@ -138,6 +143,7 @@ REAL: dict[str, tuple[str, Ask, tuple[Path, ...]]] = {
     "Java 25": ("java", java, tuple(Path("/usr/lib/jvm").glob("*-25-*/bin/java"))),
     "Go": ("go", go, program("go")),
     "rustls": ("rustls", rustls, tuple(CLIENTS.glob("rust/bin/python"))),
+    ".NET": ("dotnet", dotnet, (oracles.DOTNET,) if oracles.DOTNET.exists() else ()),
     "GnuTLS": ("gnutls", gnutls, program("certtool")),
 }
 """The real stacks: row of the table, how it is asked, and where it is on this machine."""

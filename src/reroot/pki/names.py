@@ -305,6 +305,16 @@ def erlang(leaf: Certificate, host: str) -> bool:
     return not leaf.ip_addresses and not leaf.has_uri_names and any(cn.lower() == host.lower() for cn in leaf.common_names)
 
 
+# ── .NET ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def dotnet(leaf: Certificate, host: str) -> bool:
+    """CryptoNative_CheckX509Hostname and …IpAddress: a final dot is dropped; an address may also stand in a CN, whatever the SAN holds."""
+    if _ip(host) is not None:
+        return openssl(leaf, host) or host in leaf.common_names
+    return openssl(leaf, host.removesuffix("."))
+
+
 MATCHERS: Mapping[str, Matcher] = {
     "libpq": libpq,
     "libpq-14": libpq_14,
@@ -318,6 +328,7 @@ MATCHERS: Mapping[str, Matcher] = {
     "libtls": libtls,
     "java-https": java_https,
     "httpclient": httpclient,
+    "dotnet": dotnet,
 }
 SOURCES: Mapping[str, str] = {
     "libpq": "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c pgtls_verify_peer_name_matches_certificate_guts()",
@@ -328,6 +339,7 @@ SOURCES: Mapping[str, str] = {
     "go-1.19": "Go 1.19 crypto/x509/verify.go validHostname; run with 1.19.8",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
+    "dotnet": "dotnet/runtime openssl.c CryptoNative_CheckX509Hostname; run with .NET 8.0.4",
     "erlang": "OTP lib/public_key/src/public_key.erl pkix_verify_hostname; run with OTP 25",
     "java-https": "OpenJDK sun/security/util/HostnameChecker.java; source only",
     "httpclient": "Apache HttpClient DefaultHostnameVerifier.java; source only",

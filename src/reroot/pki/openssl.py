@@ -62,18 +62,10 @@ CODES = {
 
 def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime) -> ChainCheck:
     """Would a client on this OpenSSL accept *chain* (leaf first) with these *anchors* at *when*?"""
-    from OpenSSL import crypto
-
-    if not chain:
-        return ChainCheck(False, (Reason("no-certificate", "the server sends no certificate", SOURCE),))
-    try:
-        path = _path(stack.partial_chain, stack.strict, chain, anchors, when)
-    except crypto.X509StoreContextError as error:
-        refusal = _refusal(error)
-        # Before 3.0 the path length of a self-issued certificate was not looked at, and this OpenSSL cannot be told so.
-        return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
-    except (ValueError, crypto.Error) as error:
-        return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
+    built = build(stack, chain, anchors, when)
+    if not built.trusted:
+        return built
+    path = built.path
     if (other := _other_kind_of_key(stack, path, anchors)) is not None:
         return ChainCheck(None, (other,), path)
     unlisted = () if _numbers(stack.version) >= (3, 6) else _anchor_revocation(path, anchors, when)
@@ -83,6 +75,22 @@ def check(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when:
     if against:
         return ChainCheck(False, against, path)
     return _level(stack, path)
+
+
+def build(stack: Stack, chain: tuple[Certificate, ...], anchors: TrustSet, when: datetime) -> ChainCheck:
+    """The path alone: signatures, dates, constraints, revocation. Neither purpose nor strength is looked at."""
+    from OpenSSL import crypto
+
+    if not chain:
+        return ChainCheck(False, (Reason("no-certificate", "the server sends no certificate", SOURCE),))
+    try:
+        return ChainCheck(True, (), _path(stack.partial_chain, stack.strict, chain, anchors, when))
+    except crypto.X509StoreContextError as error:
+        refusal = _refusal(error)
+        # Before 3.0 the path length of a self-issued certificate was not looked at, and this OpenSSL cannot be told so.
+        return ChainCheck(None if refusal.code == "path-too-long" and stack.version.startswith("1.") else False, (refusal,))
+    except (ValueError, crypto.Error) as error:
+        return ChainCheck(False, (Reason("unreadable-certificate", f"a certificate cannot be read: {error}", SOURCE),))
 
 
 def _other_kind_of_key(stack: Stack, path: tuple[Certificate, ...], anchors: TrustSet) -> Reason | None:

@@ -35,6 +35,7 @@ SAME_KEY: Mapping[str, Needs] = {
     "java": Needs(False, True, "jdk PKIXValidator.java, ForwardBuilder.java (AuthorityKeyIdentifier); measured with 17 and 25"),
     "go": Needs(True, False, "go/src/crypto/x509/verify.go, cert_pool.go findPotentialParents; measured with 1.19"),
     "rustls": Needs(False, False, "webpki: an anchor is a name, a key and name constraints; measured with 0.23"),
+    "dotnet": Needs(True, True, "dotnet/runtime OpenSslX509ChainProcessor.cs: OpenSSL's path; measured with .NET 8"),
     "gnutls": Needs(True, True, "gnutls lib/x509/verify.c; measured with 3.7"),
 }
 """Stack → what it needs. Each row is run beside the real stack in tests/readers/test_same_key.py."""
