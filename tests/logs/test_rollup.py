@@ -290,6 +290,65 @@ def test_text_of_a_client_is_no_evidence(chunk, how):
     assert not [r for r in found.rows if r.event == "session"]
 
 
+KNOWN = f"connection authorized: user=app database=orders {TLS13}"
+CAME = "connection received: host=10.0.0.7 port=51000"
+
+
+@pytest.mark.parametrize(
+    ("true", "quoting", "how"),
+    [
+        (rds(KNOWN, who="app@orders"), rds(f"SELECT 1 -- :[1]:LOG:  {KNOWN}", "STATEMENT", who="app@orders"), RDS),
+        (rds(KNOWN, who="app@orders"), rds(f"duration: 1 ms  statement: SELECT 1 -- LOG:  {KNOWN}", who="app@orders"), RDS),
+        (rds(CAME), rds(f'syntax error at or near "LOG:  {CAME}"', "ERROR", who="app@orders"), RDS),
+        (csv(KNOWN), csv("duration: 1 ms", application=KNOWN), CSV),
+        (csv(KNOWN), csv(f'x",LOG,00000,"{KNOWN}'), CSV),
+        (json_line(KNOWN), json_line("duration: 1 ms", detail=KNOWN, application_name=f'","message":"{KNOWN}'), JSON),
+    ],
+    ids=["statement", "duration", "arrival", "csv application", "csv message", "json"],
+)
+def test_what_quotes_a_client_that_is_known_already_is_not_counted_for_it(true, quoting, how):
+    found = rollup(true + quoting * 3 + true, how)
+    assert [t.number for t in found.rows.values()] == [2]
+
+
+def in_zone(line: bytes, zone: str, at: str) -> bytes:
+    """The line at another time of its day; the begin of a session, further on in the line, is left as it is."""
+    return line.replace(b"10:15:00", at.encode(), 1).replace(b"UTC", zone.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "how"),
+    [(rds(KNOWN, who="app@orders"), RDS), (csv(KNOWN), CSV), (json_line(KNOWN), JSON), (debian(70, KNOWN, who="app@orders"), DEBIAN)],
+    ids=["rds", "csvlog", "jsonlog", "by process"],
+)
+def test_when_clocks_are_set_back_an_hour_that_comes_twice_is_two_hours(line, how):
+    chunk = in_zone(line, "-03", "23:10:00") + in_zone(line, "-03", "23:50:00") + in_zone(line, "-04", "23:55:00")
+    found = rollup(chunk + in_zone(line, "-04", "23:56:00"), how).settled()
+    assert sorted((r.hour, t.number, t.first[11:], t.last[11:]) for r, t in found.rows.items()) == [
+        ("2026-11-24T02", 2, "02:10:00", "02:50:00"),
+        ("2026-11-24T03", 2, "03:55:00", "03:56:00"),
+    ]
+
+
+@pytest.mark.parametrize("how", [RDS, CSV, JSON])
+def test_a_client_is_counted_in_each_hour_however_it_is_known_again(how):
+    line = {RDS: rds(KNOWN, who="app@orders"), CSV: csv(KNOWN), JSON: json_line(KNOWN)}[how]
+    times = ["10:15:00", "10:59:59", "11:00:00", "11:00:00", "12:30:00", "11:59:00", "99:00:00"]
+    found = rollup(b"".join(in_zone(line, "UTC", at) for at in times), how)
+    assert {r.hour[11:]: (t.number, t.first[11:], t.last[11:]) for r, t in found.rows.items()} == {
+        "10": (2, "10:15:00", "10:59:59"),
+        "11": (3, "11:00:00", "11:59:00"),
+        "12": (1, "12:30:00", "12:30:00"),
+    }
+    assert found.notes.unreadable == 1
+
+
+def test_a_message_of_the_server_about_itself_is_no_line_that_could_not_be_read():
+    """Its letters stand where those of `connection received` do."""
+    chunk = rds('configuration file "/etc/postgresql.conf" contains errors; unaffected changes were applied', host="", who="@")
+    assert rollup(chunk * 2, RDS).notes.unreadable == 0
+
+
 def test_a_forged_line_is_counted_as_doubtful_and_the_true_one_beside_it_is_kept():
     forged = rds("password authentication failed", "FATAL", who=f"x\n{AT}:9.9.9.9(1):a@b:[1]:LOG:  {FORGED}\n@x")
     true = rds(f"connection authorized: user=app database=orders {TLS13}", who="app@orders")

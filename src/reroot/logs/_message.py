@@ -102,7 +102,7 @@ def read_fatal(text: str) -> Said | None:
 
 def _authorized(text: str) -> Said:
     encryption, protocol, cipher = "plaintext", "", ""
-    gss = _GSS.search(text) if text.endswith(")") else None
+    gss = _GSS.search(text) if " GSS (" in text else None
     if gss:
         text = text[: gss.start()]
         encryption = "gss" if gss["encrypted"] == "yes" else "plaintext"

@@ -82,6 +82,8 @@ class Scanner:
         self._skip = len(before)
         begins = _ARRIVALS if arrivals or how.by_process else _NO_ARRIVALS
         self._needles = *(before + begin for begin in begins), self._fatal
+        self._in_fields = {CSV: self._tell_csv, JSON: self._tell_json}.get(how.kind)
+        self._stamp, self._colons = how.fixed
         self._lead = b'{"timestamp":"' if how.kind == JSON else b""
         self._counts: dict[Any, list[Any]] = {}
         self._rows: dict[Row, Tally] = {}
@@ -134,8 +136,7 @@ class Scanner:
     def _feed_addressed(self, block: bytes, begin: int, end: int) -> None:
         """The hot loop. A client that was seen in this hour, in the same words, is known again by bytes; all else goes the long way."""
         find, rfind, known, skip = self._find, self._rfind, self._counts.get, self._skip
-        in_fields = {CSV: self._tell_csv, JSON: self._tell_json}.get(self.layout.kind)
-        stamp, colons = self.layout.fixed
+        in_fields, stamp, colons = self._in_fields, self._stamp, self._colons
         needle, tells, lines = self._needles[0], skip + _TOLD_BY, 0
         login, arrival = _O, _I if self._arrivals else -1
         limit = max(end - tells + len(needle) - 1, 0)
@@ -260,7 +261,7 @@ class Scanner:
                     continue
                 after = found.end()
                 at, pid, text = found.group(time, process, message)
-                moment = texts.get(at) or self._utc(at, found)
+                moment = texts.get(at) or self._utc(at, self._see_zone(found))
                 if not moment:
                     continue
                 self._lines += 1
@@ -290,7 +291,7 @@ class Scanner:
             return after
         pid = _group(found, "pid") or _group(found, "process") or b""
         at = found.group(self.layout.groups[0])
-        moment = self._texts.get(at) or self._utc(at, found)
+        moment = self._texts.get(at) or self._utc(at, self._see_zone(found))
         if not moment:
             return after
         was_known = pid in self._known
@@ -351,7 +352,7 @@ class Scanner:
             r[0] += 1
             r[1], r[2] = min(r[1], when), max(r[2], when)
             return
-        if not self._utc(at, found):
+        if not self._utc(at, zone):
             return
         if r is not None:
             self._sum(r)
@@ -362,7 +363,7 @@ class Scanner:
         elif self.layout.kind not in (CSV, JSON) and self._is_doubtful(block, found, text):
             self._doubtful += 1
             return
-        said = said or read(self._text(text))
+        said = said or (self._said(text) if text.startswith(_OURS[0]) else read(self._text(text)))
         if said is None:
             self._unreadable += 1
             return
@@ -381,7 +382,7 @@ class Scanner:
         """Whether somebody may have written this line by way of a name: names are written as they are, line ends and all."""
         s = found.start()
         own = found.start("message") - self._skip if "message" in found.re.groupindex else found.end()
-        if ANY_SEVERITY.search(text) or ANY_SEVERITY.search(block, s, own):
+        if _names_severity(text) or _names_severity(block[s:own]):
             return True
         before = block.rfind(b"\n", 0, max(s - 1, 0)) + 1
         if before >= s - 1 or not _BEGINS.match(block, before):
@@ -398,9 +399,9 @@ class Scanner:
         e = block.find(b"\n", p, end)
         return end if e < 0 else e
 
-    def _utc(self, at: bytes, found: re.Match[bytes]) -> str:
+    def _utc(self, at: bytes, zone: bytes) -> str:
         """UTC of a line's time; ``""``, counted as unreadable, where it is none."""
-        moment = self._moment(at, self._see_zone(found))
+        moment = self._moment(at, zone)
         if not moment:
             self._unreadable += 1
         elif not self._first:
@@ -480,6 +481,10 @@ def _columns(said: Said, where: bytes | None) -> tuple[str, ...]:
     return (
         address, said.user, said.database, said.application, said.event.value, encryption, said.protocol, said.cipher, said.cause
     )  # fmt: skip
+
+
+def _names_severity(text: bytes) -> bool:
+    return b":  " in text and ANY_SEVERITY.search(text) is not None
 
 
 def _address(raw: bytes | None) -> str:

@@ -24,7 +24,7 @@ NOTHING = Rollup()
 GROWS = "cloudwatch:"
 """Tags of logs that grow, and so are read again from where they ended."""
 
-BLOCK = 1 << 18
+BLOCK = 1 << 19
 """Bytes that are read at once: so few that they stay in the processor's own memory while they are searched."""
 
 CONTEXT = 1 << 16
