@@ -140,7 +140,7 @@ def read_opening(data: bytes) -> tuple[Opening, int] | None:
     Raises ``InputError`` as soon as the bytes cannot become an opening that a PostgreSQL server would take.
     """
     if data and data[0] == _TLS_HANDSHAKE:
-        return DirectTLS(), 0
+        return _DIRECT
     if len(data) < 4:
         return None
     (length,) = _LENGTH.unpack_from(data)
@@ -188,6 +188,7 @@ def read_error(data: bytes) -> ErrorResponse | None:
     return ErrorResponse(tuple(fields))
 
 
+_DIRECT: tuple[Opening, int] = (DirectTLS(), 0)
 _REQUESTS: dict[int, Opening] = {SSL_CODE: SSLRequest(), GSSENC_CODE: GSSENCRequest()}
 
 

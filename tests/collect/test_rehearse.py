@@ -132,6 +132,29 @@ def test_who_completes_and_logs_in_gets_a_clear_end(material, version, hold, ask
     assert reaction.facts["direct"] is not ask
 
 
+@pytest.mark.parametrize("hold", [0.0, 0.2], ids=["at-once", "held"])
+@pytest.mark.parametrize("parts", [1, 2, 3, 9])
+def test_a_login_that_comes_in_several_records_at_once_is_read(material, parts, hold):
+    context, here, there = ssl._create_unverified_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    talk = context.wrap_bio(here, there)
+    with Theatre(scenes.control([HOST], NOW, hold=hold)) as theatre, theatre.connect() as raw:
+        raw.sendall(wire.ssl_request())
+        assert raw.recv(1) == b"S"
+        while True:
+            try:
+                talk.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(there.read())
+                here.write(raw.recv(16_384))
+        for n in range(parts):
+            talk.write(LOGIN[n * len(LOGIN) // parts : (n + 1) * len(LOGIN) // parts])
+        raw.sendall(there.read())  # the end of the handshake and all of the login, in one segment
+        until_closed(raw)
+        (reaction,) = theatre.wait()
+    assert (reaction.ending, reaction.facts["user"]) == (Ending.LOGIN, "somebody")
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_chain_without_its_key_divides_who_trusts_it(material, version, trusted):

@@ -8,12 +8,12 @@ import re
 import socket
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 from reroot.collect.rehearse import _scenes as scenes
-from reroot.collect.rehearse._guest import Caller
 from reroot.collect.rehearse._hello import Hello
 from reroot.collect.rehearse._page import EVERY, READERS, Page, page
 from reroot.collect.rehearse.listen import Watch
@@ -29,9 +29,9 @@ def watch_of(*names, user="somebody"):
     """A watch that clients asking for *names* have come to."""
     watch = Watch([scenes.control(["db1.lab.test"], NOW)])
     for n, name in enumerate(names):
-        watch.cast(Caller(f"10.0.0.{n}", 1, Hello(name, (), frozenset({0x0303}), f"stack{n}")))
+        watch.cast(SimpleNamespace(address=f"10.0.0.{n}", port=1, hello=Hello(name, (), frozenset({0x0303}), f"stack{n}")))
         facts = {"server_name": name, "tls_stack": f"stack{n}", "user": user}
-        watch.told(Met(f"10.0.0.{n}", 1, NOW, Reaction(Act.CONTROL, Ending.LOGIN, tls="TLSv1.3", facts=facts)))
+        watch.told(Met(f"10.0.0.{n}", 1, NOW.timestamp(), Reaction(Act.CONTROL, Ending.LOGIN, tls="TLSv1.3", facts=facts)))
     return watch
 
 
@@ -62,7 +62,7 @@ def test_it_shows_each_client_and_what_it_did_and_looks_again(served):
     assert "asking for db2" in text
     assert "○ verifies-nothing" in text
     assert "2 clients, 0 turned away" in text
-    watch.told(Met("10.0.0.9", 1, NOW, Reaction(Act.CONTROL, Ending.ALERT, alert=48, tls="TLSv1.3")))
+    watch.told(Met("10.0.0.9", 1, NOW.timestamp(), Reaction(Act.CONTROL, Ending.ALERT, alert=48, tls="TLSv1.3")))
     assert "10.0.0.9" in ask(shown)[2]
 
 

@@ -103,7 +103,7 @@ def test_a_hostile_file_gets_an_answer_in_little_memory_and_stays_as_it_was(name
     places["PASSWORD"].write_text("changeit\n")
     places["NEXT"].write_bytes(W.b.pem)
     places["CHAIN"].write_bytes(W.leaf.pem)
-    arguments = [str(places.get(part, part)) for part in COMMANDS[command]]
+    arguments = [part.removesuffix(word) + str(places.get(word, word)) for part in COMMANDS[command] for word in [part.split("=")[-1]]]
     program = str(Path(sys.executable).with_name("reroot"))
     code, seconds, peak, said = measured([program, "trust", *arguments, "-q"], REROOT_STATE=str(tmp_path / "state"))
     print(f"{name}, {command}: {code}, {seconds:.1f} s of CPU, {peak} MiB")

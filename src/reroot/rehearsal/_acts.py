@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from ..model import NOTHING
 
@@ -67,8 +67,7 @@ ALERTS: Mapping[int, str] = {
 ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48})
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(NamedTuple):
     """What one connection did.
 
     ``alert`` is the number of the client's alert. ``waited`` is how long the proof had been withheld when the client spoke or
@@ -82,7 +81,10 @@ class Reaction:
     alert: int | None = None
     waited: float | None = None
     tls: str = ""
-    facts: Mapping[str, object] = field(default_factory=lambda: NOTHING, hash=False)
+    facts: Mapping[str, object] = NOTHING
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
     @property
     def words(self) -> str:

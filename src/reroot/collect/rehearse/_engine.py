@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MIDDLEBOX = b"\x14\x03\x03\x00\x01\x01"
 """The lone ChangeCipherSpec that Java sends for the sake of middleboxes: not an answer."""
-PEEK = 4096
+RECORD = 16_384
+"""Most bytes of one record; a start-up packet may come in several."""
 
 
 class Engine(Protocol):
@@ -52,21 +53,19 @@ class Engine(Protocol):
     def version(self) -> str: ...
 
 
-def engine(scene: Scene, *, old_tls: bool) -> Engine:
-    return KeylessEngine(scene, old_tls=old_tls) if scene.hold else OwnEngine(scene, old_tls=old_tls)
-
-
 # ── with the key: OpenSSL ────────────────────────────────────────────────────────────────────────
 
 
 class OwnEngine:
     """OpenSSL over memory."""
 
-    __slots__ = ("_in", "_out", "_tls", "alert", "complete", "over")
+    __slots__ = ("_in", "_out", "_tls", "alert", "complete", "outgoing", "over", "withholding")
 
-    def __init__(self, scene: Scene, *, old_tls: bool) -> None:
+    def __init__(self, scene: Scene, old_tls: bool) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = _context(scene, old_tls).wrap_bio(self._in, self._out, server_side=True)
+        self.outgoing = self._out.read
+        self._tls = _context(scene, old_tls).wrap_bio(self._in, self._out, True)
+        self.withholding = False
         self.complete = self.over = False
         self.alert: int | None = None
 
@@ -75,26 +74,19 @@ class OwnEngine:
             self.over = True  # whatever it had said before was read when it came
             return b""
         self._in.write(data)
+        plain = b""
         try:
             if not self.complete:
                 self._tls.do_handshake()
                 self.complete = True
-                if not self._in.pending:
-                    return b""
-            return self._tls.read(PEEK)
+            while self._in.pending and (found := self._tls.read(RECORD)):
+                plain += found
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
             self.over = True
             self.alert = _alert(error)
-        return b""
-
-    def outgoing(self) -> bytes:
-        return self._out.read() if self._out.pending else b""
-
-    @property
-    def withholding(self) -> bool:
-        return False
+        return plain
 
     def go_on(self) -> None:
         """Nothing is withheld here."""
@@ -115,9 +107,9 @@ class OwnEngine:
 
 def _context(scene: Scene, old_tls: bool) -> ssl.SSLContext:
     name = "openssl, TLS 1.2" if old_tls else "openssl"
-    if name not in scene.prepared:
-        scene.prepared[name] = _new_context(scene, old_tls)
-    found: ssl.SSLContext = scene.prepared[name]
+    found: ssl.SSLContext | None = scene.prepared.get(name)
+    if found is None:
+        found = scene.prepared[name] = _new_context(scene, old_tls)
     return found
 
 
@@ -275,7 +267,7 @@ class KeylessEngine:
 
     __slots__ = ("_handshake", "_memory", "_reader", "_tls", "alert", "complete", "over")
 
-    def __init__(self, scene: Scene, *, old_tls: bool) -> None:
+    def __init__(self, scene: Scene, old_tls: bool) -> None:
         _load_tlslite()
         from tlslite.handshakesettings import HandshakeSettings
 
@@ -318,31 +310,36 @@ class KeylessEngine:
 
         if self.over:
             return b""
+        plain = bytearray()
         try:
             if not self.complete:
                 for _ in self._handshake:
                     if self.withholding or not (self._memory.incoming or self._memory.ended):
                         return b""
                 self.complete = True
-            return self._read()
+            self._read(plain)
+            return bytes(plain)
         except TLSRemoteAlert as alert:
             self.alert = alert.description
         except (TLSError, OSError, ValueError, TypeError, IndexError, AssertionError, SyntaxError, AttributeError, KeyError):
             pass  # hostile bytes may stumble anywhere in it; the connection is over all the same
         self.over = True
-        return b""
+        return bytes(plain)
 
-    def _read(self) -> bytes:
-        if self._reader is None:
-            self._reader = self._tls.readAsync(PEEK, 1)
-        for found in self._reader:
-            if not isinstance(found, int):
-                self._reader = None
-                self.over = not found
-                return bytes(found)
-            if not self._memory.incoming and not self._memory.ended:
-                break
-        return b""
+    def _read(self, plain: bytearray) -> None:
+        """All records that have come; the last may not be whole. tlslite keeps some in a buffer of its own: it has to say that it waits."""
+        while not self.over:
+            if self._reader is None:
+                self._reader = self._tls.readAsync(RECORD, 1)
+            for found in self._reader:
+                if not isinstance(found, int):
+                    plain += found
+                    self._reader, self.over = None, not found
+                    break
+                if not (self._memory.incoming or self._memory.ended):
+                    return
+            else:
+                self.over = True
 
     def outgoing(self) -> bytes:
         found = bytes(self._memory.out)

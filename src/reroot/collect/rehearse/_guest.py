@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ... import wire
 from ...errors import InputError
 from ...rehearsal import Ending, Reaction
-from ._engine import Engine, OwnEngine, engine
+from ._engine import Engine, KeylessEngine, OwnEngine
 from ._hello import Hello, read_hello
 
 if TYPE_CHECKING:
@@ -34,12 +33,17 @@ GOODBYE = wire.error_response(
 )
 
 
-class Caller(NamedTuple):
+class Caller(Protocol):
     """Whom the stage is about to play for. ``hello`` is None when the client left before it sent one."""
 
-    address: str
-    port: int
-    hello: Hello | None
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def hello(self) -> Hello | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +59,20 @@ Casting: TypeAlias = "Callable[[Caller], Scene]"
 """Which scene a caller meets."""
 
 
-class Phase(Enum):
-    OPENING = "opening"
-    HELLO = "hello"
-    TLS = "tls"
-    OVER = "over"
-
-
 class Guest:
-    """The client's side of one conversation. After ``take`` look at ``outgoing``, ``hold_ends``, ``reaction`` and ``onward``."""
+    """The client's side of one conversation. After ``take`` look at ``outgoing``, ``hold_ends``, ``reaction`` and ``onward``.
+
+    It opens, is ``_let_in`` to TLS, has an ``_engine`` for as long as TLS lasts, and at the end a ``reaction``.
+    """
 
     __slots__ = (
-        "_buffer", "_cast", "_direct", "_engine", "_held_since", "_old", "_scene", "_waited", "address", "hello", "hold_ends",
-        "onward", "outgoing", "phase", "port", "reaction", "startup",
+        "_buffer", "_cast", "_direct", "_engine", "_held_since", "_let_in", "_old", "_scene", "_waited", "address", "hello",
+        "hold_ends", "onward", "outgoing", "port", "reaction", "startup",
     )  # fmt: skip
 
     def __init__(self, address: str, port: int, cast: Casting) -> None:
         self.address = address
         self.port = port
-        self.phase = Phase.OPENING
         self.outgoing = b""
         self.hold_ends: float | None = None
         self.reaction: Reaction | None = None
@@ -82,7 +81,7 @@ class Guest:
         self.onward: Onward | None = None
         self._cast = cast
         self._buffer = b""
-        self._direct = False
+        self._direct = self._let_in = False
         self._engine: Engine | None = None
         self._scene: Scene | None = None
         self._held_since = 0.0
@@ -91,25 +90,25 @@ class Guest:
 
     def take(self, data: bytes) -> None:
         """What came; ``b""`` when the client hung up."""
-        phase = self.phase
-        if phase is Phase.TLS:
-            self._converse(data)
-        elif phase is Phase.OPENING:
-            self._open(data)
-        elif phase is Phase.HELLO:
-            self._greet(data)
+        if self._engine is not None:
+            self._converse(self._engine, data)
+        elif self.reaction is None:
+            if self._let_in:
+                self._greet(data)
+            else:
+                self._open(data)
 
     def go_on(self) -> None:
         """The hold is over: the proof follows."""
         self.hold_ends = None
-        if self._engine is not None and self.phase is Phase.TLS:
+        if self._engine is not None:
             self._engine.go_on()
-            self._after(b"")
+            self._after(self._engine, b"")
 
     def give_up(self) -> None:
         """The stage's patience is at its end."""
         if self.reaction is None:
-            self._finish(Ending.SILENT if self.phase is not Phase.OPENING or self._buffer else Ending.NOT_POSTGRESQL)
+            self._finish(Ending.SILENT if self._let_in or self._buffer else Ending.NOT_POSTGRESQL)
 
     @property
     def is_rehearsed(self) -> bool:
@@ -126,6 +125,11 @@ class Guest:
         try:
             while (found := wire.read_opening(self._buffer)) is not None:
                 opening, taken = found
+                if not taken:
+                    self._direct = self._let_in = True
+                    data, self._buffer = self._buffer, b""
+                    self._greet(data)
+                    return
                 self._buffer = self._buffer[taken:]
                 if isinstance(opening, wire.GSSENCRequest):
                     self.outgoing += wire.REFUSED
@@ -143,18 +147,14 @@ class Guest:
             self._finish(Ending.PLAINTEXT)
             self.outgoing += GOODBYE
         elif isinstance(opening, wire.CancelRequest):
-            upstream = self._cast(Caller(self.address, self.port, None)).through
+            upstream = self._cast(self).through
             self.onward = Onward(wire.cancel_request(opening.pid, opening.key), upstream) if upstream is not None else None
             self._finish(Ending.CANCEL)
-        elif isinstance(opening, wire.DirectTLS):
-            self._direct, self.phase = True, Phase.HELLO
-            data, self._buffer = self._buffer, b""
-            self._greet(data)
         elif self._buffer:
             self._finish(Ending.NOT_POSTGRESQL)  # bytes before the answer would pass for protected ones (CVE-2021-23214)
         else:
             self.outgoing += wire.ACCEPTED
-            self.phase = Phase.HELLO
+            self._let_in = True
 
     def _greet(self, data: bytes) -> None:
         if not data:
@@ -167,39 +167,38 @@ class Guest:
                 self._finish(Ending.NOT_POSTGRESQL)
             return
         self.hello = hello
-        self._scene = self._cast(Caller(self.address, self.port, hello))
-        self._old = self._scene.old_tls and hello.takes_1_2
-        self._engine = engine(self._scene, old_tls=self._old)
-        self.phase = Phase.TLS
+        self._scene = scene = self._cast(self)
+        self._old = scene.old_tls and hello.takes_1_2
+        self._engine = talk = (KeylessEngine if scene.hold else OwnEngine)(scene, self._old)
         data, self._buffer = self._buffer, b""
-        self._converse(data)
+        self._converse(talk, data)
 
-    def _converse(self, data: bytes) -> None:
-        talk = self._engine
-        assert talk is not None
+    def _converse(self, talk: Engine, data: bytes) -> None:
         plain = talk.feed(data)
         if self.hold_ends is not None and not talk.withholding:
             assert self._scene is not None
             self._waited = (monotonic() - self._held_since) / self._scene.hold
             self.hold_ends = None
-        self._after(plain)
-        if not data and self.reaction is None:
-            self._conclude()
+        if data:
+            self._after(talk, plain)
+            return
+        if plain:
+            self._read_login(talk, plain)
+        if self.reaction is None:
+            self._conclude(talk)
 
-    def _after(self, plain: bytes) -> None:
-        talk = self._engine
-        assert talk is not None
-        assert self._scene is not None
+    def _after(self, talk: Engine, plain: bytes) -> None:
         self.outgoing += talk.outgoing()
-        if self._scene.hold and self.hold_ends is None and talk.withholding:
+        if talk.withholding and self.hold_ends is None:
+            assert self._scene is not None
             self._held_since = monotonic()
             self.hold_ends = self._held_since + self._scene.hold
         if plain:
-            self._read_login(plain)
+            self._read_login(talk, plain)
         if talk.over and self.reaction is None:
-            self._conclude()
+            self._conclude(talk)
 
-    def _read_login(self, plain: bytes) -> None:
+    def _read_login(self, talk: Engine, plain: bytes) -> None:
         self._buffer += plain
         try:
             found = wire.read_opening(self._buffer)
@@ -209,23 +208,20 @@ class Guest:
         if found is None:
             return
         opening, _ = found
-        talk, upstream = self._engine, self._scene.through if self._scene is not None else None
+        upstream = self._scene.through if self._scene is not None else None
         if isinstance(opening, wire.StartupMessage | wire.CancelRequest) and upstream is not None and isinstance(talk, OwnEngine):
             self.onward = Onward(self._buffer, upstream, talk)
             self.startup = opening if isinstance(opening, wire.StartupMessage) else None
             self._finish(Ending.LOGIN if self.startup is not None else Ending.CANCEL)
         elif isinstance(opening, wire.StartupMessage):
             self.startup = opening
-            assert talk is not None
             self._finish(Ending.LOGIN)
             talk.say(GOODBYE)
             self.outgoing += talk.outgoing()
         else:
             self._finish(Ending.CANCEL if isinstance(opening, wire.CancelRequest) else Ending.NOT_POSTGRESQL)
 
-    def _conclude(self) -> None:
-        talk = self._engine
-        assert talk is not None
+    def _conclude(self, talk: Engine) -> None:
         if talk.alert is not None and not (talk.complete and talk.alert == 0):
             self._finish(Ending.ALERT, talk.alert)
         elif talk.complete:
@@ -234,9 +230,8 @@ class Guest:
             self._finish(Ending.CLOSED)
 
     def _finish(self, ending: Ending, alert: int | None = None) -> None:
-        self.phase = Phase.OVER
         self.hold_ends = None
-        scene = self._scene or self._cast(Caller(self.address, self.port, None))
+        scene = self._scene or self._cast(self)
         version = (self._engine.version or self._likely_version()) if self._engine is not None else ""
         self.reaction = Reaction(scene.act, ending, scene.proof, alert, self._waited, version, self._facts())
         self._engine = None
@@ -248,9 +243,13 @@ class Guest:
 
     def _facts(self) -> Mapping[str, object]:
         facts: dict[str, object] = {}
-        if self.hello is not None:
-            facts |= {"server_name": self.hello.name, "alpn": list(self.hello.protocols), "tls_stack": self.hello.fingerprint}
-            facts["direct"] = self._direct
+        if (hello := self.hello) is not None:
+            facts = {
+                "server_name": hello.name,
+                "alpn": list(hello.protocols),
+                "tls_stack": hello.fingerprint,
+                "direct": self._direct,
+            }
         if self.startup is not None:
             facts |= {name: value[:MAX_SHOWN] for name in SHOWN if (value := self.startup.get(name))}
         return facts

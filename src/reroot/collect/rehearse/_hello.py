@@ -11,9 +11,10 @@ TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _PRE_SHARED_KEY, _KEY_SHARE = 0, 16, 43, 41, 51
 _TELLING = frozenset({_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS, _KEY_SHARE})
 _EXTENSION = struct.Struct("!HH")
-_RECORD = struct.Struct("!BHHI")
 _HEAD = 9
 """Bytes of a record's header and of the header of the message in it."""
+_SESSION = _HEAD + 34
+"""Where the session's number starts, after the version and a random number."""
 KNOWN_SHAPES = 256
 """How many hellos that differ in more than their random numbers are kept, with what was made of them."""
 MAX_NAME = 255
@@ -41,14 +42,19 @@ class Hello(NamedTuple):
 
 def read_hello(data: bytes) -> Hello | None:
     """The ClientHello at the start of a TLS stream (RFC 8446, section 4.1.2); None where it is not whole in *data*, or damaged."""
+    known = _shapes.get(data[: _HEAD + 2])
+    if known is not None:
+        suites, share, rest, before, after, hello = known
+        if data[suites:share] == before and data[rest:] == after and data[_SESSION] == suites - _SESSION - 1:
+            return hello
     try:
-        kind, _, length, message = _RECORD.unpack_from(data)
-        end = _HEAD + (message & 0xFFFFFF)
-        if kind == 0x16 and message >> 24 == 1 and end <= 5 + length <= len(data):
-            return _read(data[_HEAD:end])  # in one record, as nearly all are
-        return _read(_handshake(data))
+        body = _handshake(data)
+        share, rest, hello = _walk(body)
     except (IndexError, ValueError, struct.error):
         return None
+    if data[_HEAD:] == body:  # in one record, as nearly all are
+        _keep(data, share + _HEAD, rest + _HEAD, hello)
+    return hello
 
 
 def _handshake(data: bytes) -> bytes:
@@ -70,35 +76,21 @@ def _handshake(data: bytes) -> bytes:
                 return body[4 : 4 + wanted]
 
 
-class _Shape(NamedTuple):
-    """A hello that was read: everything in it that is read again next time, which is all but three random values."""
-
-    share: int
-    rest: int
-    before: bytes
-    after: bytes
-    hello: Hello
+# A TLS stack says the same each time but for three random values: its own, its session's and the key share. By the headers of record
+# and message, which tell the length, and the version: where the suites, the share and the rest start, what is there, what it says.
+_shapes: dict[bytes, tuple[int, int, int, bytes, bytes, Hello]] = {}
 
 
-_shapes: dict[tuple[int, int, bytes], _Shape] = {}
-
-
-def _read(body: bytes) -> Hello:
-    """A TLS stack says the same each time but for its random numbers: those of the head, its session's and the key share."""
-    at = 35 + body[34]
-    kind = len(body), at, body[:2]
-    known = _shapes.get(kind)
-    if known is not None and body[at : known.share] == known.before and body[known.rest :] == known.after:
-        return known.hello
-    share, rest, hello = _walk(body, at)
+def _keep(data: bytes, share: int, rest: int, hello: Hello) -> None:
     if len(_shapes) >= KNOWN_SHAPES:  # a stranger chooses how many there are
         _shapes.clear()
-    _shapes[kind] = _Shape(share, rest, body[at:share], body[rest:], hello)
-    return hello
+    suites = _SESSION + 1 + data[_SESSION]
+    _shapes[data[: _HEAD + 2]] = suites, share, rest, data[suites:share], data[rest:], hello
 
 
-def _walk(body: bytes, at: int) -> tuple[int, int, Hello]:
-    """From the cipher suites *at* on: what it says, and where the key share starts and ends."""
+def _walk(body: bytes) -> tuple[int, int, Hello]:
+    """What it says, and where the key share starts and ends."""
+    at = 35 + body[34]
     size = body[at] << 8 | body[at + 1]
     suites = body[at + 2 : at + 2 + size]
     at += 2 + size

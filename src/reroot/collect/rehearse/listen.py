@@ -212,10 +212,10 @@ def listen(
             shown = stack.enter_context(Page(*page, f"rehearsal at {where}:{door}", watch.data))
             if tell is not None:
                 tell(f"watch it at {shown.address}")
-        if tell is not None:
-            acts = ", ".join(s.act.value for s in scenes)
-            tell(f"listening on {where}:{door} for {', '.join(map(str, allow))}; acts in turn: {acts}; Ctrl-C ends it")
         try:
+            if tell is not None:
+                acts = ", ".join(s.act.value for s in scenes)
+                tell(f"listening on {where}:{door} for {', '.join(map(str, allow))}; acts in turn: {acts}; Ctrl-C ends it")
             stage.play(monotonic() + lasting if lasting is not None else float("inf"))
         except KeyboardInterrupt:
             watch.interrupted = True

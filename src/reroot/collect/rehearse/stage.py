@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import itertools
+import os
 import select
 import socket
 import ssl
@@ -18,8 +19,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from functools import partial
+from time import monotonic, time
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ...errors import InputError, ReachError
 from ...rehearsal import Ending, Reaction
@@ -60,10 +62,14 @@ class Met(NamedTuple):
 
     address: str
     port: int
-    at: datetime
+    seconds: float
     reaction: Reaction
     who: object = None
     passed: Passed | None = None
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
 
 
 class Stage:
@@ -87,6 +93,7 @@ class Stage:
         self.served = 0
         self._poll = Poll()
         self._listeners: list[socket.socket] = []
+        self._calls: dict[int, Callable[[], None]] = {}
         self._seats: dict[int, _Seat] = {}
         self._holding: dict[int, _Seat] = {}
         self._parting: deque[tuple[float, _Seat]] = deque()
@@ -130,16 +137,18 @@ class Stage:
         with suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it
         self._listeners.append(listener)
-        self._poll.add(listener.fileno(), listener)
+        self.watch(listener.fileno(), partial(self._accept, listener))
         host, port = listener.getsockname()[:2]
         return host, port
 
     def watch(self, fd: int, call: Callable[[], None]) -> None:
         """Calls *call* from within ``play`` whenever *fd* is readable."""
-        self._poll.add(fd, call)
+        self._calls[fd] = call
+        self._poll.add(fd)
 
     def forget(self, fd: int) -> None:
-        self._poll.remove(fd)
+        if self._calls.pop(fd, None) is not None:
+            self._poll.remove(fd)
 
     @property
     def guests(self) -> int:
@@ -153,18 +162,14 @@ class Stage:
 
     def turn(self, most: float) -> None:
         """One look around, of at most that many seconds."""
-        behind = self._poll.behind
         left = self._due - monotonic()
         if left < most:
             most = left if left > 0.0 else 0.0
-        for fd, mask in self._poll.wait(most if most < LONGEST else LONGEST):
-            what = behind.get(fd)
-            if type(what) is _Seat:
-                self._serve(what, mask)
-            elif isinstance(what, socket.socket):
-                self._accept(what)
-            elif what is not None:  # gone, by what an earlier one of this look around has brought about
-                what()
+        for fd, mask in self._poll.wait(most if most < LONGEST else LONGEST, MOST):
+            if (seat := self._seats.get(fd)) is not None:
+                self._serve(seat, mask)
+            elif (call := self._calls.get(fd)) is not None:  # else gone, by what an earlier one of this look around brought about
+                call()
         if self._passing:
             self._count_the_passed()
         if monotonic() >= self._due:
@@ -173,31 +178,38 @@ class Stage:
     # ── the door ─────────────────────────────────────────────────────────────────────────────────
 
     def _accept(self, listener: socket.socket) -> None:
-        """One at a time: whoever else waits is heard of in the next look around."""
+        """One at a time: whoever else waits is heard of in the next look around.
+
+        ``accept`` makes an object that costs more than all that is done with it; ``_accept`` is what it is made of, in every Python 3.
+        """
         try:
-            sock, where = listener.accept()
+            fd, where = listener._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                self._poll.remove(listener.fileno())  # a full table would wake us without end
+                self.forget(listener.fileno())  # a full table would wake us without end
                 self._deaf_until = monotonic() + 0.1
                 self._due = min(self._due, self._deaf_until)
             return
         host, port = where[0], where[1]
         now = monotonic()
-        visits = self._visits(host, now)
+        visits = self._from.get(host)
+        if visits is None:
+            visits = self._new_visits(host, now)
         if not self._welcome(host, visits, now):
             self.turned_away += 1
-            sock.close()
+            os.close(fd)
             return
-        sock.setblocking(False)
-        seat = _Seat(sock, Guest(host, port, self.cast), now + self.limits.patience)
+        os.set_blocking(fd, False)
+        seat = _Seat(host, port, self.cast)
+        seat.fd, seat.deadline = fd, now + self.limits.patience
+        seat.unsent, seat.waits_to_write, seat.who = b"", False, None
         if self.identify is not None:
             seat.who = self.identify(host, port)
         visits.open += 1
-        self._seats[seat.fd] = seat
-        self._poll.add(seat.fd, seat)
+        self._seats[fd] = seat
+        self._poll.add(fd)
         if seat.deadline < self._due:
             self._due = seat.deadline
 
@@ -210,15 +222,13 @@ class Stage:
             visits.allowed = any((mapped or address) in network for network in self.allow)
         return visits.allowed and visits.take(self.limits.per_second, now)
 
-    def _visits(self, host: str, now: float) -> _Visits:
-        found = self._from.get(host)
-        if found is None:
-            if len(self._from) >= KNOWN_ADDRESSES:
-                idle = next((h for h, v in self._from.items() if not v.open), None)
-                if idle is not None:
-                    del self._from[idle]
-            found = self._from[host] = _Visits(self.limits.per_second, now)
-        return found
+    def _new_visits(self, host: str, now: float) -> _Visits:
+        if len(self._from) >= KNOWN_ADDRESSES:
+            idle = next((h for h, v in self._from.items() if not v.open), None)
+            if idle is not None:
+                del self._from[idle]
+        made = self._from[host] = _Visits(self.limits.per_second, now)
+        return made
 
     # ── guests ───────────────────────────────────────────────────────────────────────────────────
 
@@ -228,41 +238,41 @@ class Stage:
                 self._send(seat)
                 if mask == WRITABLE:
                     return
-            data = seat.sock.recv(CHUNK)
+            data = os.read(seat.fd, CHUNK)
         except BlockingIOError:
             return
         except OSError:
             data = b""
-        guest = seat.guest
-        if guest.reaction is not None:
+        if seat.reaction is not None:
             if not data:
                 self._leave(seat)
             return
-        guest.take(data)
-        self._follow(seat, not data)
+        seat.take(data)
+        if seat.reaction is not None or seat.outgoing or seat.hold_ends is not None or self._holding:
+            self._follow(seat, not data)
 
     def _follow(self, seat: _Seat, gone: bool = False) -> None:
         """After the guest has moved: say what is to be said, mind the hold, see it off."""
-        guest = seat.guest
-        if guest.outgoing and not gone:
+        if seat.outgoing and not gone:
             self._send(seat)
-        if guest.hold_ends is not None:
+        if seat.hold_ends is not None:
             self._holding[seat.fd] = seat
-            self._due = min(self._due, guest.hold_ends)
+            self._due = min(self._due, seat.hold_ends)
         elif self._holding:
             self._holding.pop(seat.fd, None)
-        if guest.reaction is None:
+        reaction = seat.reaction
+        if reaction is None:
             return
         self.served += 1
-        passed = self._pass_on(seat) if guest.onward is not None and not gone else None
-        self.told(Met(guest.address, guest.port, datetime.now(UTC), guest.reaction, seat.who, passed))
+        passed = self._pass_on(seat) if seat.onward is not None and not gone else None
+        self.told(Met(seat.address, seat.port, time(), reaction, seat.who, passed))
         if passed is not None:
             return
-        if gone or guest.reaction.ending not in LAST_WORDS:
+        if gone or reaction.ending not in LAST_WORDS:
             self._leave(seat)
             return
         with suppress(OSError):
-            seat.sock.shutdown(socket.SHUT_WR)
+            seat.hang_up()
         until = monotonic() + PARTING
         self._parting.append((until, seat))
         self._due = min(self._due, until)
@@ -271,24 +281,24 @@ class Stage:
         """From here on a thread of its own serves this session; it counts as its address's until it ends."""
         from .through import Passed, Passing, Side
 
-        onward = seat.guest.onward
+        onward = seat.onward
         assert onward is not None
         memory = onward.engine.surrender() if onward.engine is not None else (None, ssl.MemoryBIO(), ssl.MemoryBIO())
-        side = Side(seat.sock, *memory)
+        side = Side(socket.socket(fileno=seat.fd), *memory)
         side.unsent, passed = seat.unsent, Passed()
         del self._seats[seat.fd]
         self._holding.pop(seat.fd, None)
         self._poll.remove(seat.fd)
         passing = Passing(side, onward.opening, onward.upstream, passed)
-        self._passing.append((passing, seat.guest.address))
+        self._passing.append((passing, seat.address))
         passing.start()
         return passed
 
     def _send(self, seat: _Seat) -> None:
-        unsent = seat.unsent + seat.guest.outgoing
-        seat.guest.outgoing = b""
+        unsent = seat.unsent + seat.outgoing
+        seat.outgoing = b""
         try:
-            sent = seat.sock.send(unsent) if unsent else 0
+            sent = os.write(seat.fd, unsent) if unsent else 0
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -301,17 +311,18 @@ class Stage:
     def _leave(self, seat: _Seat) -> None:
         if self._seats.get(seat.fd) is not seat:
             return  # it has left, and its number may be another's by now
-        del self._seats[seat.fd]
+        self._from[seat.address].open -= 1
         self._holding.pop(seat.fd, None)
         self._poll.closing(seat.fd)
-        seat.sock.close()
-        self._from[seat.guest.address].open -= 1
+        with suppress(OSError):
+            os.close(seat.fd)
+        del self._seats[seat.fd]  # last: who counts the guests from outside finds nothing left to be done for it
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
     def _next_moment(self) -> float:
         """When something is due. Seats are in the order in which they were taken, and all get the same patience."""
-        moments = [s.guest.hold_ends for s in self._holding.values() if s.guest.hold_ends is not None]
+        moments = [s.hold_ends for s in self._holding.values() if s.hold_ends is not None]
         moments += [seat.deadline for seat in itertools.islice(self._seats.values(), 1)]
         moments += [until for until, _ in itertools.islice(self._parting, 1)]
         moments += [self._deaf_until] * bool(self._deaf_until)
@@ -322,15 +333,16 @@ class Stage:
         if self._deaf_until and now >= self._deaf_until:
             self._deaf_until = 0.0
             for listener in self._listeners:
-                self._poll.add(listener.fileno(), listener)
-        for seat in [s for s in self._holding.values() if s.guest.hold_ends is not None and s.guest.hold_ends <= now]:
-            seat.guest.go_on()
+                if listener.fileno() not in self._calls:
+                    self.watch(listener.fileno(), partial(self._accept, listener))
+        for seat in [s for s in self._holding.values() if s.hold_ends is not None and s.hold_ends <= now]:
+            seat.go_on()
             self._follow(seat)
         while self._parting and self._parting[0][0] <= now:
             self._leave(self._parting.popleft()[1])
         while self._seats and (seat := next(iter(self._seats.values()))).deadline <= now:
-            if seat.guest.reaction is None:
-                seat.guest.give_up()
+            if seat.reaction is None:
+                seat.give_up()
                 self._follow(seat, True)
             else:
                 self._leave(seat)
@@ -342,50 +354,50 @@ class Stage:
             self._from[address].open -= 1
 
 
-class _Seat:
-    """A guest with its socket."""
+class _Seat(Guest):
+    """A guest with its socket, a bare descriptor."""
 
-    __slots__ = ("deadline", "fd", "guest", "sock", "unsent", "waits_to_write", "who")
+    __slots__ = ("deadline", "fd", "unsent", "waits_to_write", "who")
 
-    def __init__(self, sock: socket.socket, guest: Guest, deadline: float) -> None:
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.guest = guest
-        self.deadline = deadline
-        self.unsent = b""
-        self.waits_to_write = False
-        self.who: object = None
+    fd: int
+    deadline: float
+    unsent: bytes
+    waits_to_write: bool
+    who: object
+
+    def hang_up(self) -> None:
+        """Nothing more is said; what it still says is read."""
+        sock = socket.socket(fileno=self.fd)
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        finally:
+            sock.detach()
 
 
 class Poll:
-    """Which descriptors have something, and what stands ``behind`` them: epoll where there is one, else poll."""
+    """Which descriptors have something: epoll where there is one, else poll. ``closing`` is for those that are about to be closed,
+    which takes them out of an epoll; ``wait`` takes seconds, and how many descriptors are enough."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         self._poll = select.poll() if self._epoll is None else self._epoll
-        self.behind: dict[int, Any] = {}
+        self.wait: Callable[[float, int], list[tuple[int, int]]] = self._wait if self._epoll is None else self._epoll.poll
 
-    def add(self, fd: int, what: Any) -> None:
-        if fd not in self.behind:
-            self._poll.register(fd, READABLE)
-        self.behind[fd] = what
+    def add(self, fd: int) -> None:
+        self._poll.register(fd, READABLE)
 
     def also_writable(self, fd: int, wanted: bool) -> None:
         self._poll.modify(fd, READABLE | WRITABLE * wanted)
 
     def remove(self, fd: int) -> None:
-        if self.behind.pop(fd, None) is not None:
-            self._poll.unregister(fd)
+        self._poll.unregister(fd)
 
     def closing(self, fd: int) -> None:
-        """It is about to be closed, which takes it out of an epoll."""
         if self._epoll is None:
-            self.remove(fd)
-        else:
-            self.behind.pop(fd, None)
+            self._poll.unregister(fd)
 
-    def wait(self, seconds: float) -> list[tuple[int, int]]:
-        return self._epoll.poll(seconds, MOST) if self._epoll is not None else self._poll.poll(seconds * 1e3)
+    def _wait(self, seconds: float, most: int) -> list[tuple[int, int]]:
+        return self._poll.poll(seconds * 1e3)[:most]
 
     def close(self) -> None:
         if self._epoll is not None:
