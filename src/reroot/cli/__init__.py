@@ -7,7 +7,6 @@ To add a command, add a file here which defines ``COMMAND`` and whose docstring 
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
@@ -60,6 +59,8 @@ class Commands(click.Group):
 
 def summary(name: str) -> str:
     """The first sentence of a command's file, read without importing it."""
+    import ast
+
     source = (Path(__file__).parent / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
