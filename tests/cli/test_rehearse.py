@@ -194,6 +194,23 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def test_a_listening_stage_says_where_for_whom_and_in_which_acts_when_its_door_is_open(folder):
+    """Scripts wait for this line before they start a client."""
+    port = free_port()
+    words = ("--next", "chain.pem", "--current", "chain.pem", "--current-key", "key.pem", "--allow", "127.0.0.0/8")
+    with start(folder, *words, "--listen", f"127.0.0.1:{port}", "--json") as stage:
+        try:
+            told = stage.stderr.readline()
+            with socket.create_connection(("127.0.0.1", port), 10) as guest:
+                guest.sendall(bytes.fromhex("0000000804d2162f"))
+                assert guest.recv(1) == b"S"
+        finally:
+            stage.send_signal(signal.SIGINT)
+        out, _ = stage.communicate(timeout=60)
+    assert told == f"listening on 127.0.0.1:{port} for 127.0.0.0/8; acts in turn: control, current, next; Ctrl-C ends it\n"
+    assert (stage.returncode, json.loads(out)["turned_away"]) == (4, 0)
+
+
 @needs_psql
 def test_a_listening_stage_is_watched_by_its_page(folder):
     words = ("--next", "chain.pem", "--next-key", "key.pem", "--listen", f"127.0.0.1:{free_port()}", "--page", str(free_port()), "--json")

@@ -21,7 +21,7 @@ from reroot.collect.rehearse import _hello
 from reroot.collect.rehearse import _scenes as scenes
 from reroot.collect.rehearse._hello import read_hello
 from reroot.collect.rehearse._ways import WAYS, leaves_alone
-from reroot.collect.rehearse.listen import Watch
+from reroot.collect.rehearse.listen import Watch, listen
 from reroot.collect.rehearse.stage import Limits, Stage, networks
 from reroot.errors import InputError
 from reroot.lab import ca
@@ -394,6 +394,21 @@ UNDOES = {
     "its own JAVA_TOOL_OPTIONS": (["env", "JAVA_TOOL_OPTIONS=-X", "java", "A"], "java", False),
     "its own LD_PRELOAD": (["env", "LD_PRELOAD=x.so", "ruby", "a.rb"], "nss-wrapper", False),
 }
+
+
+def test_a_stage_that_is_interrupted_as_soon_as_it_says_that_it_listens_tells_what_came(material):
+    root, leaf = material
+    told = []
+
+    def tell(line):
+        told.append(line)
+        with socket.create_connection(("127.0.0.1", int(line.split()[2].rpartition(":")[2])), 10):
+            raise KeyboardInterrupt
+
+    watch = listen("127.0.0.1", 0, [scenes.own(Act.NEXT, (leaf.der, root.der), leaf.key_pem)], tell=tell)
+    assert watch.interrupted
+    assert watch.data()["clients"] == []
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(("command", "way", "is_led"), UNDOES.values(), ids=UNDOES)
