@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PIECE = 256 << 20
 """Bytes of a piece: the same on every machine, so that shards agree on who reads what."""
 
+LARGEST = 1 << 30
+"""Bytes of a piece where processes of one machine take turns: each piece has a start to pay for, and the last one is waited for."""
+
 WHOLE = 1 << 62
 """… where nobody shares the work: each log is one."""
 
@@ -102,4 +105,4 @@ def summed(reads: Iterable[Read]) -> Ingested:
 
 def _even(logs: Sequence[Log], processes: int) -> int:
     whole = sum(os.path.getsize(log.path) for log in logs if log.path != STANDARD_INPUT and os.path.isfile(log.path))
-    return min(PIECE, whole // processes + 1)
+    return min(LARGEST, whole // processes + 1)
