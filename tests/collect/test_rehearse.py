@@ -362,6 +362,18 @@ def test_what_was_kept_of_one_hello_is_never_taken_for_another():
     assert kept[:5] == kept[:4:-1]
 
 
+def test_a_hello_that_differs_from_a_kept_one_in_any_byte_or_in_its_end_is_read_as_if_nothing_were_kept():
+    good = greeting("db1.lab.test", ["postgresql"], ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    others = [good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :] for at in range(len(good)) for bit in (1, 0x80)]
+    others += [good[:at] for at in range(len(good))] + [good + b"\x16", good + good]
+    for data in others:
+        _hello._shapes.clear()
+        fresh = read_hello(data)
+        _hello._shapes.clear()
+        assert read_hello(good) is not None
+        assert read_hello(data) == fresh, data.hex()
+
+
 def test_a_listening_stage_tells_clients_apart_and_concludes_for_each(material):
     root, leaf = material
     watch = Watch([scenes.control([HOST], NOW), scenes.own(Act.NEXT, (leaf.der,), leaf.key_pem)])

@@ -125,8 +125,9 @@ def test_every_typical_program_for_whoever_asks(folder, who, exercised, capsys):
             exercised(name)
             if trust != expected(condition):
                 wrong.append(f"{name} {condition}: {trust}; {document['conclusion']['reasons']}")
+    absent = [name for name in TYPICAL if name not in here]
     with capsys.disabled():
-        print("\n" + "\n".join(rows))
+        print("\n" + "\n".join([*rows, f"{who:9} not here: {', '.join(absent) or 'none'}"]))
     assert rows
     assert not wrong, "\n".join(wrong)
 
