@@ -193,6 +193,9 @@ def programs(folder: Path) -> list[Program]:
         # lib/pq's default is `require`.
         add("lib-pq-verify-full", "go", lambda m, r: [str(dbmate), "-u", url(m, r), "status"])
         add("lib-pq-verify-ca", "go-late", lambda m, r: [str(dbmate), "-u", url(m, r), "status"], verify="verify-ca")
+    if (CACHE / "dotnet/bin/python").exists():
+        start = [str(CACHE / "dotnet/bin/python"), str(Path(__file__).parent / "workers" / "dotnet_clients.py"), "--once"]
+        add("npgsql", "dotnet", lambda m, r, start=start: [*start, _npgsql(m, r)])
     once = _pgx()
     if once is not None:
         add("pgx", "go", lambda m, r: [str(once), url(m, r)])
@@ -254,6 +257,11 @@ def _pgx() -> Path | None:
         env = clean_environment({"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""})
         subprocess.run(["go", "build", "-o", str(program), str(source)], check=True, capture_output=True, env=env)
     return program
+
+
+def _npgsql(mode: str, roots: str) -> str:
+    words = [f"Host={HOST}", f"Port={PORT}", "Username=somebody", "Database=somewhere"]
+    return ";".join(words + [f"SSL Mode={mode.replace('-', '')}"] * bool(mode) + [f"Root Certificate={roots}"] * bool(roots))
 
 
 def _jdbc(mode: str, roots: str) -> str:

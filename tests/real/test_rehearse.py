@@ -73,7 +73,7 @@ def ca_pem(certificate: Certificate) -> bytes:
     return certificate.parsed.public_bytes(Encoding.PEM)
 
 
-CANNOT = {"keyless": {"node", "go-late"}}
+CANNOT = {"keyless": {"node", "go-late", "dotnet"}, "forged-amazon-root": {"dotnet"}}
 """Families whose server cannot tell trust from distrust, by plan."""
 BY_WORDS = {"forged-amazon-root": {"node", "go", "go-late", "asyncio"}}
 """Families whose own words tell it in its place."""
@@ -123,6 +123,9 @@ EVERYDAY = [
     ("pgjdbc-42.7.4", "distrusts", "keyless"),
     ("lib-pq-verify-ca", "trusts", "keyless"),
     ("pdo", "trusts", "keyless"),
+    ("npgsql", "trusts", "with-key"),
+    ("npgsql", "distrusts", "with-key"),
+    ("npgsql", "distrusts", "keyless"),
 ]
 
 

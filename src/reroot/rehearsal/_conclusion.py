@@ -267,9 +267,13 @@ _NOT_SEEN = {
 }
 
 
+JUDGES_LATE = {Family.NODE: "Node", Family.DOTNET: "Npgsql"}
+
+
 def _why_nothing(family: Family, reaction: Reaction) -> tuple[Trust, Reason, str]:
-    if family is Family.NODE and reaction.proof is Proof.WITHHELD:
-        return _unsure("judges-late", "Node judges the chain after the handshake: without the key both answers look alike")
+    if family in JUDGES_LATE and reaction.proof is Proof.WITHHELD:
+        text = f"{JUDGES_LATE[family]} judges the chain after the handshake: without the key both answers look alike"
+        return _unsure("judges-late", text)
     if reaction.act is Act.FORGED:
         return _unsure(
             "forged-unclear", f"a forged leaf does not divide this client: {reaction.words}", "rehearse with the next leaf itself"

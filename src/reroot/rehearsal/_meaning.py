@@ -30,6 +30,8 @@ class Family(Enum):
     GO = "go"
     NODE = "node"
     """Judges after the handshake, in JavaScript."""
+    DOTNET = "dotnet"
+    """Npgsql on .NET: its validation callback is asked after the handshake."""
     UNKNOWN = "unknown"
 
 
@@ -47,6 +49,7 @@ WITHHELD: Mapping[Family, Row] = {
     # lib/pq's verify-ca judges after the handshake and looks like this too: conclude() wants the control act for it.
     Family.GO: {**_CERTIFICATE, 51: _A, 10: _A, 47: _A, "early": _R, "late": _N},
     Family.NODE: {51: _N, "early": _N, "late": _N},
+    Family.DOTNET: {51: _N, "early": _N, "late": _N},
 }
 """The next chain without its key."""
 
@@ -57,6 +60,7 @@ ROOT_ITSELF: Mapping[Family, Row] = {
     Family.JSSE: {46: _R, 40: _A},
     Family.GO: {42: _N, 51: _A, 10: _A, 47: _A},
     Family.NODE: {51: _N, "early": _N, "late": _N},
+    Family.DOTNET: {51: _N, "early": _N, "late": _N},
 }
 
 FORGED: Mapping[Family, Row] = {
@@ -65,6 +69,7 @@ FORGED: Mapping[Family, Row] = {
     Family.JSSE: {46: _R, 42: _T},  # TLS 1.2 only, see meaning()
     Family.GO: {42: _N},
     Family.NODE: {"late": _N},
+    Family.DOTNET: {"late": _N},
 }
 
 GIVEN: Row = {**_CERTIFICATE, "late": _R, "left": _R}

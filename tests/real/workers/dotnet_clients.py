@@ -2,6 +2,7 @@
 The worker for Npgsql's way on a real .NET: SslStream and X509Chain are .NET's own, what Npgsql adds is written down here after its source.
 
     python dotnet_clients.py 9.0.0
+    python dotnet_clients.py --once DSN      a program that connects, and says how
 
 No package that is to be had brings Npgsql itself. What decides over a chain and a name is .NET, and that is run; the modes, the
 second attempt and the validation callbacks are those of Npgsql 8 and 9 (NpgsqlConnector.cs: OpenCore, NegotiateEncryption,
@@ -167,6 +168,9 @@ def read(stream, count):
 
 def main():
     start()
+    if sys.argv[1] == "--once":
+        one = Npgsql(sys.argv[2], os.environ, os.environ.get("HOME", "/"))
+        sys.exit(print("tls" if one.open(one.mode) else "plaintext"))
     from System import Environment
 
     hello = {"driver": "npgsql", "driver_version": sys.argv[1], "runtime": {"dotnet": str(Environment.Version)}}

@@ -34,6 +34,7 @@ LIBRARIES = {
     "uvloop": re.compile(r"/uvloop/"),
     "psqlpy": re.compile(r"/psqlpy/"),
     "connectorx": re.compile(r"/connectorx/"),
+    "dotnet": re.compile(r"/libcoreclr\.so$"),
     "openssl": re.compile(r"/libssl[-.][^/]*so[^/]*$"),
 }
 OPENSSL_DRIVERS = frozenset({"libpq", "psqlpy", "connectorx"})
@@ -118,7 +119,9 @@ def _family(program: str, libraries: frozenset[str]) -> Family:
         return Family.NODE
     if program and is_go(program):
         return Family.GO
-    drivers = libraries & (OPENSSL_DRIVERS | {"asyncpg"})
+    drivers = libraries & (OPENSSL_DRIVERS | {"asyncpg", "dotnet"})
+    if drivers == {"dotnet"}:
+        return Family.DOTNET
     if drivers == {"asyncpg"}:
         return Family.ASYNCIO
     return Family.OPENSSL if drivers and drivers <= OPENSSL_DRIVERS else Family.UNKNOWN
