@@ -6,10 +6,10 @@ What does a server's log cost to read, beside grep, ripgrep and pgBadger? Same f
     python bench/logs.py --spark                  # the same logs on a Spark standalone master with two workers, beside the process pool
 
 The task: who connected how, who was refused, exact against the generator's truth, decoys included. grep and ripgrep only find the
-lines; pgBadger parses every line and does other work as well, so its ratio is of times to an answer. At 100 MB half of
-our time is Python's start, so say both sizes; pgBadger, whose time grows with the bytes, reads 20 MB and is compared per byte, which
-at 1000 MB is fairer to it than at 100. "reroot" is the reading itself
-in its own interpreter; the start of the command line (click, options, tables) is printed once, since it does not grow with the log.
+lines; pgBadger parses every line and does other work as well, so its ratio is of times to an answer. It reads 20 MB and is compared by
+the byte. At 100 MB most of our own time on a sparse log is the start of Python and of our modules, so say both sizes. "reroot" is the
+reading itself in its own interpreter; the start of the command line (click, options, tables) is printed once, since it does not grow
+with the log.
 """
 
 from __future__ import annotations
