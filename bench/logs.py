@@ -124,7 +124,7 @@ def measure(path: Path, form: str, rounds: int, pgbadger: bool) -> None:
         print(f"  {name:22} CPU {cpu:7.3f} s   wall {wall:7.3f} s")
     for name in ("grep -Fc", "rg, two literals", "rg, three literals"):
         print(f"  reroot is {ratio('reroot', name):5.2f} x {name}, without arrivals {ratio('reroot, no arrivals', name):5.2f} x")
-    print(f"  two processes: {medians['reroot, 2 processes'][1] / medians['reroot'][1]:.2f} of the wall time")
+    print(f"  two processes: {medians['reroot, 2 processes'][1] / medians['reroot'][1]:.2f} of the wall time;", halving())
     if pgbadger and shutil.which("pgbadger"):
         small = generate(path.parent, form, path.name.split("-")[1], 20)
         lean = [
@@ -137,6 +137,18 @@ def measure(path: Path, form: str, rounds: int, pgbadger: bool) -> None:
         print(
             f"  pgBadger, lean, on {small.stat().st_size / 1e6:.0f} MB: CPU {theirs:.1f} s, {per_byte:,.0f} x as much for each byte"
         )
+
+
+LOOP = "for _ in range(8_000_000): pass"
+
+
+def halving() -> str:
+    """What this machine makes of two processes that share nothing at all: virtual cores may be one real one."""
+    alone, both = [], []
+    for _ in range(5):
+        alone.append(cost([sys.executable, "-c", LOOP])[1])
+        both.append(cost(["sh", "-c", '"$0" -c "$1" & "$0" -c "$1"; wait', sys.executable, LOOP])[1])
+    return f"two empty loops side by side take {statistics.median(both) / statistics.median(alone) / 2:.2f} of the time of one after the other"
 
 
 def main() -> None:

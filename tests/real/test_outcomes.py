@@ -19,8 +19,8 @@ from .scenarios import scenarios
 EVERYDAY = 300
 A_TASTE = 60
 FULL = 3000
-OLDER = re.compile(r"(asyncpg|pg8000|node-postgres|postgres-js)-\d")
-"""Earlier versions of a driver see a third of the scenarios, so that a full run stays within a quarter of an hour."""
+OLDER = re.compile(r"(asyncpg|pg8000|node-postgres|postgres-js)-\d|.*-go-1\.")
+"""Other versions of a driver, or of its Go, see a third of the scenarios, so that a full run stays within a quarter of an hour."""
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("oracle")]
 
