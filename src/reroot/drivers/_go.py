@@ -12,7 +12,7 @@ from ._driver import numbered
 from ._libpq import SECRETS
 from ._system import BUNDLES
 
-VERIFY_SOURCE = "Go crypto/x509/verify.go, root_unix.go; run with Go 1.19 and 1.27"
+VERIFY_SOURCE = "Go crypto/x509/verify.go, root_unix.go; run with Go 1.19 to 1.27"
 
 
 def stack(given: Given) -> Stack:
@@ -21,7 +21,7 @@ def stack(given: Given) -> Stack:
 
 def names(given: Given) -> str:
     """The name rules of the client's Go; those of today where its version is not known."""
-    return "go-1.19" if (0,) < numbered(given.runtime.get("go")) < (1, 20) else "go"
+    return "go-1.22" if (0,) < numbered(given.runtime.get("go")) < (1, 23) else "go"
 
 
 def system_pool(given: Given) -> RootSource:

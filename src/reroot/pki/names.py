@@ -142,7 +142,7 @@ def _pgjdbc_pattern(pattern: str, host: str) -> bool:
 def go(leaf: Certificate, host: str) -> bool:
     """crypto/x509 VerifyHostname: the SAN alone; ``[…]`` around an address; odd names match as they are, without wildcards.
 
-    A bare ``*`` stands for nothing; up to 1.19 (``go_1_19``) it stood for any name of one label.
+    A bare ``*`` stands for nothing; up to 1.22 (``go_1_22``) it stood for any name of one label.
     """
     candidate = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     address = _ip(candidate)
@@ -152,7 +152,7 @@ def go(leaf: Certificate, host: str) -> bool:
     return any(_go_name(name.lower(), wanted) for name in leaf.dns_names)
 
 
-def go_1_19(leaf: Certificate, host: str) -> bool:
+def go_1_22(leaf: Certificate, host: str) -> bool:
     lone = host.removesuffix(".")
     return go(leaf, host) or ("*" in leaf.dns_names and _ip(host) is None and "." not in lone and _go_valid(lone, False))
 
@@ -321,7 +321,7 @@ MATCHERS: Mapping[str, Matcher] = {
     "openssl": openssl,
     "pgjdbc": pgjdbc,
     "go": go,
-    "go-1.19": go_1_19,
+    "go-1.22": go_1_22,
     "node": node,
     "webpki": webpki,
     "erlang": erlang,
@@ -336,7 +336,7 @@ SOURCES: Mapping[str, str] = {
     "openssl": "OpenSSL crypto/x509/v3_utl.c do_x509_check()",
     "pgjdbc": "pgjdbc org/postgresql/ssl/PGjdbcHostnameVerifier.java",
     "go": "Go crypto/x509/verify.go VerifyHostname",
-    "go-1.19": "Go 1.19 crypto/x509/verify.go validHostname; run with 1.19.8",
+    "go-1.22": "Go 1.22 crypto/x509/verify.go validHostname; run with 1.19.8, 1.21.13 and 1.22.10",
     "node": "Node.js lib/tls.js checkServerIdentity",
     "webpki": "rustls-webpki src/subject_name",
     "dotnet": "dotnet/runtime openssl.c CryptoNative_CheckX509Hostname; run with .NET 8.0.4",

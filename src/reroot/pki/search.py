@@ -78,7 +78,7 @@ JAVA = Rules(
     takes_any_twin=True,
 )
 GO = Rules(
-    source="Go crypto/x509/verify.go; run with Go 1.19 and 1.27",
+    source="Go crypto/x509/verify.go; run with Go 1.19 to 1.27",
     anchor_dates=True,
     anchor_must_be_ca=True,
     anchor_path_length=True,
