@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -23,8 +24,11 @@ ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 """What File.ReadAllText tells a text's encoding by; UTF-8 without any of them."""
-LETTER = r"[!-,.-~]"
-BLOCK = re.compile(rf"(?:\A|(?<=[ \t\n\r]))-----BEGIN ((?:{LETTER}(?:[ -]?{LETTER})*)?)-----")
+LABEL = r"((?:[!-,.-~](?:[ -]?[!-,.-~])*)?)"
+HEADER = re.compile(rf"(?:\A|(?<=[ \t\n\r]))-----BEGIN {LABEL}-----")
+FOOTER = re.compile(rf"(?=-----END {LABEL}-----)")
+BODY = re.compile(r"[A-Za-z0-9+/ \t\n\r]*[= \t\n\r]*")
+"""Fails at the first wrong character, where taking the blanks out first would read a whole file for each header."""
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 BLANKS = dict.fromkeys(map(ord, " \t\n\r"))
 SKIPPED = Problem("skipped-block", "blocks that are not written as RFC 7468 has them are passed over without a word")
@@ -85,15 +89,22 @@ def _text(content: bytes) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """Labels and base64 as PemEncoding.TryFind finds them: a blank before and behind, and nothing but base64 and blanks inside."""
+    footers: dict[str, list[int]] = {}
+    for footer in FOOTER.finditer(text):
+        footers.setdefault(footer[1], []).append(footer.start())
     at = 0
-    while opening := BLOCK.search(text, at):
+    while opening := HEADER.search(text, at):
         at = opening.end() - 5
-        footer = f"-----END {opening[1]}-----"
-        close = text.find(footer, opening.end())
-        end = close + len(footer)
-        if close < 0 or (end < len(text) - 1 and text[end] not in " \t\n\r"):
+        places = footers.get(opening[1], [])
+        which = bisect_left(places, opening.end())
+        if which == len(places):
             continue
-        body = text[opening.end() : close].translate(BLANKS)
+        end = places[which] + len(f"-----END {opening[1]}-----")
+        if end < len(text) - 1 and text[end] not in " \t\n\r":
+            continue
+        if not BODY.fullmatch(text, opening.end(), places[which]):
+            continue
+        body = text[opening.end() : places[which]].translate(BLANKS)
         if BASE64.fullmatch(body) and len(body) % 4 == 0:
             yield opening[1], body
             at = end
