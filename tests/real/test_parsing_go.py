@@ -247,12 +247,17 @@ def expected(driver: str, text: str, row: dict[str, Any]) -> Any:
 LATER = ("client_encoding must be", "setting datestyle must be")
 
 
+def is_chance(text: str) -> bool:
+    """pgx goes through a URL's query as Go goes through a map, in any order: of two words for the database either may be the last."""
+    return "dbname=" in text and "database=" in text and "://" in text
+
+
 @pytest.mark.parametrize("driver", VERSIONS)
 def test_every_string_is_read_as_the_real_parser_reads_it(driver):
     rows = real(driver)
     differences, compared = [], 0
     for text, row in zip(asked(), rows, strict=True):
-        if row.get("error", "").startswith(LATER):
+        if row.get("error", "").startswith(LATER) or (driver == "pgx" and is_chance(text)):
             continue
         compared += 1
         mine = ours(driver, text)
