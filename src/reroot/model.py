@@ -215,7 +215,8 @@ class RootsFrom(Enum):
 class Stack:
     """The TLS stack that judges the chain: a family of path-building rules and what divides its versions.
 
-    ``family`` is ``openssl``, ``java``, ``go``, ``rustls``, ``erlang``, ``dotnet`` …; ``security_level`` is OpenSSL's (0 to 5),
+    ``family`` is ``openssl``, ``java``, ``go``, ``rustls``, ``erlang``, ``dotnet``, ``dotnet-linux`` …;
+    ``security_level`` is OpenSSL's (0 to 5),
     None when it is not known.
     """
 

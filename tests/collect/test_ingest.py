@@ -163,6 +163,14 @@ def test_the_size_of_the_buffer_does_not_matter(log, monkeypatch, block):
     assert rows_of(ingest([Log("", str(log))], Ways(DEBIAN))) == expected
 
 
+def test_a_file_system_that_gives_less_than_there_is_hides_nothing(log, monkeypatch):
+    whole = read(Piece(find([str(log)])[0]), Ways())
+    pread = os.pread
+    monkeypatch.setattr(reading.os, "pread", lambda fd, size, at: pread(fd, min(size, 1000), at))
+    assert read(Piece(find([str(log)])[0]), Ways()) == whole
+    assert whole.rollup.rows
+
+
 def test_a_line_of_megabytes_is_stepped_over(tmp_path):
     good = rds(f"connection authorized: user=app database=orders {TLS13}", who="app@orders")
     long = rds(

@@ -78,3 +78,11 @@ def test_passwords_are_hidden_and_sources_named():
 def test_versions_outside_the_rules_are_none():
     assert drivers.find("npgsql").possible(Given("npgsql", "3.2.7")) == ()
     assert drivers.find("npgsql").possible(Given("npgsql", "11.0.0")) == ()
+
+
+@pytest.mark.parametrize(("runtime", "family"), [({"os": "linux"}, "dotnet-linux"), ({}, "dotnet"), ({"os": "windows"}, "dotnet")])
+def test_what_was_run_on_linux_is_said_of_linux_alone(runtime, family):
+    driver = drivers.find("npgsql")
+    assert driver is not None
+    given = Given("npgsql", "9.0.0", runtime, "Host=db;SSL Mode=VerifyFull")
+    assert driver.policy(given, driver.read(given)).stack.family == family

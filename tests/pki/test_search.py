@@ -80,7 +80,7 @@ ROWS = [
 @pytest.mark.parametrize(("name", "chain", "anchors", "go", "webpki", "unproven", "dotnet"), ROWS, ids=[r[0] for r in ROWS])
 def test_stacks_differ_in_what_they_ask_of_a_chain(name, chain, anchors, go, webpki, unproven, dotnet):
     trust = TrustSet(served(*anchors))
-    found = [check_chain(Stack(family), served(*chain), trust, NOW).trusted for family in ("go", "webpki", "erlang", "dotnet")]
+    found = [check_chain(Stack(family), served(*chain), trust, NOW).trusted for family in ("go", "webpki", "erlang", "dotnet-linux")]
     assert found == [go, webpki, unproven, dotnet]
 
 
@@ -109,6 +109,13 @@ def test_dotnet_itself_judges_every_chain_of_the_table_so(tmp_path):
         lines.append("\t".join((*map(str, files), f"{NOW:%Y-%m-%dT%H:%M:%SZ}")))
     said = oracles.dotnet_verifies(lines)
     assert {row[0]: found for row, found in zip(ROWS, said, strict=True)} == {row[0]: row[-1] for row in ROWS}
+
+
+def test_dotnet_on_an_unknown_system_is_trusted_only_where_every_stack_trusts():
+    for name, chain, anchors, *_, unproven, dotnet in ROWS:
+        found = check_chain(Stack("dotnet"), served(*chain), TrustSet(served(*anchors)), NOW)
+        assert found.trusted is (None if dotnet and not unproven else dotnet), name
+        assert found.trusted or found.reasons
 
 
 def test_a_root_of_ones_own_is_never_held_for_a_public_one():

@@ -39,6 +39,13 @@ def damaged(count: int, seed: int) -> list[bytes]:
     return made
 
 
+def written(count: int, folder: Path) -> list[Path]:
+    files = [folder / f"{number}.pem" for number in range(count)]
+    for path, der in zip(files, damaged(count, seed=20190822), strict=True):
+        path.write_bytes(armour("CERTIFICATE", der))
+    return files
+
+
 def java(files: list[Path], _folder: Path) -> list[bool]:
     return [heard.loads for heard in oracles.java([(path, "PEM", None) for path in files])]
 
@@ -62,10 +69,7 @@ def test_no_damaged_certificate_is_said_to_be_trusted_that_the_stack_refuses(
     program, ask = STACKS[reader]
     if not shutil.which(program):
         pytest.skip(f"no {program} on this machine")
-    files = []
-    for number, der in enumerate(damaged(count, seed=20190822)):
-        files.append(tmp_path / f"{number}.pem")
-        files[-1].write_bytes(armour("CERTIFICATE", der))
+    files = written(count, tmp_path)
     stack, version = reader.split("-")
     told = {"store_type": "PEM"}
     mine = [effective(stack, version, path.read_bytes(), **told).loads for path in files]
@@ -79,10 +83,7 @@ def test_no_damaged_certificate_is_said_to_be_trusted_that_the_stack_refuses(
 def test_no_damaged_certificate_is_said_to_be_trusted_that_a_later_go_refuses(
     tmp_path: Path, exercised: Callable[[str], None]
 ) -> None:
-    files = []
-    for number, der in enumerate(damaged(3000, seed=20190822)):
-        files.append(tmp_path / f"{number}.pem")
-        files[-1].write_bytes(armour("CERTIFICATE", der))
+    files = written(3000, tmp_path)
     for version, program in oracles.go_tools().items():
         mine = [effective("go", version, path.read_bytes(), store_type="PEM").loads for path in files]
         real = [heard.loads for heard in oracles.go(files, tmp_path, program)]
@@ -95,10 +96,7 @@ def test_no_damaged_certificate_is_said_to_be_trusted_that_a_later_go_refuses(
 def test_no_damaged_certificate_is_said_to_be_trusted_that_dotnet_refuses(
     tmp_path: Path, exercised: Callable[[str], None]
 ) -> None:
-    files = []
-    for number, der in enumerate(damaged(1000, seed=20190822)):
-        files.append(tmp_path / f"{number}.pem")
-        files[-1].write_bytes(armour("CERTIFICATE", der))
+    files = written(1000, tmp_path)
     mine = [effective("dotnet", "8.0", path.read_bytes()).loads for path in files]
     real = [heard.loads for heard in oracles.dotnet([(path, "PEM", None) for path in files])]
     assert [n for n in range(1000) if mine[n] and not real[n]] == []

@@ -215,10 +215,15 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         direct=settings.get("sslnegotiation").lower() == "direct",
         channel_binding=settings.get("channelbinding").lower() == "require",
         roots=_roots(given, settings, version) if mode.verifies else RootSource(),
-        stack=Stack("dotnet", given.runtime.get("dotnet", "")),
+        stack=Stack("dotnet-linux" if _on_linux(given) else "dotnet", given.runtime.get("dotnet", "")),
         undecidable=_undecidable(settings, mode),
         reasons=(_reason(settings, name, mode),),
     )
+
+
+def _on_linux(given: Given) -> bool:
+    """What was run; Windows and macOS judge chains by their own means."""
+    return given.runtime.get("os", "").lower() == "linux"
 
 
 def _roots(given: Given, settings: Settings, version: tuple[int, ...]) -> RootSource:

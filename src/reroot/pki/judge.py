@@ -17,7 +17,7 @@ from .certificate import Certificate
 Chain = tuple[Certificate, ...]
 PathRules = Callable[[Stack, Chain, TrustSet, datetime], ChainCheck]
 
-PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, "dotnet": dotnet.check, **search.FAMILIES}
+PATH_RULES: Mapping[str, PathRules] = {"openssl": openssl.check, "dotnet": dotnet.anywhere, "dotnet-linux": dotnet.check, **search.FAMILIES}
 UNREADABLE: Mapping[str, Callable[[Chain], Reason | None]] = {
     "java": search.java_cannot_parse,
     "webpki": search.webpki_cannot_use,

@@ -9,15 +9,15 @@ second attempt and the validation callbacks are those of Npgsql 8 and 9 (NpgsqlC
 SslRootValidation). Keywords are read by .NET's own DbConnectionStringBuilder. JSON lines in and out, as python_clients.py.
 """
 
-import glob
 import json
 import os
 import struct
 import sys
-import tempfile
+from pathlib import Path
 
-os.environ.update({"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_EnableDiagnostics": "0"})
-ROOT = glob.glob(sys.prefix + "/lib/python3*/site-packages/dnv/net/runtime/.net")[0]
+sys.path.append(str(Path(__file__).parents[2] / "readers"))
+import oracle_dotnet
+
 MODES = ("disable", "allow", "prefer", "require", "verifyca", "verifyfull")
 
 
@@ -30,14 +30,7 @@ class Refused(Exception):
 
 
 def start():
-    from pythonnet import load
-
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as settings:
-        json.dump(
-            {"runtimeOptions": {"tfm": "net8.0", "framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"}}}, settings
-        )
-        settings.flush()
-        load("coreclr", runtime_config=settings.name, dotnet_root=ROOT)
+    oracle_dotnet.start()
     import clr
 
     for part in ("System.Data.Common", "System.Net.Security", "System.Net.Sockets", "System.Security.Cryptography"):
@@ -173,7 +166,7 @@ def main():
         sys.exit(print("tls" if one.open(one.mode) else "plaintext"))
     from System import Environment
 
-    hello = {"driver": "npgsql", "driver_version": sys.argv[1], "runtime": {"dotnet": str(Environment.Version)}}
+    hello = {"driver": "npgsql", "driver_version": sys.argv[1], "runtime": {"dotnet": str(Environment.Version), "os": "linux"}}
     print(json.dumps(hello), flush=True)
     for line in sys.stdin:
         case = json.loads(line)

@@ -162,7 +162,10 @@ class _Blocks:
     def at(self, position: int) -> bytes:
         """A block from *position* on; of what cannot be read twice, not before the begin of the last one."""
         if self._file >= 0:
-            return os.pread(self._file, BLOCK, position)
+            block = os.pread(self._file, BLOCK, position)
+            while 0 < len(block) < BLOCK and (more := os.pread(self._file, BLOCK - len(block), position + len(block))):
+                block += more  # a file system may give less than there is; only nothing at all is the end
+            return block
         while self._at < position and self._block:
             step = min(position - self._at, len(self._block))
             self._block = self._filled(self._block[step:])
