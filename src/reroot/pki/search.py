@@ -154,7 +154,7 @@ LAX = replace(
 
 
 def unproven(stack: Stack, chain: Path, trust: TrustSet, when: datetime) -> ChainCheck:
-    """Erlang's public_key: only what is beyond doubt is said.
+    """Erlang's public_key, and .NET on an unknown system: only what is beyond doubt is said.
 
     Over 366 rows with Erlang/OTP 25 nothing that is said to be trusted was refused.
     """
