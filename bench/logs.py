@@ -45,7 +45,7 @@ READ = """
 import sys
 sys.path.insert(0, {src!r})
 from reroot.collect.ingest import Ways, find, ingest
-found = ingest(find([{path!r}]), Ways(arrivals={arrivals}), processes={processes})
+found = ingest(find([{path!r}]), Ways(arrivals={arrivals}, marks=False), processes={processes})
 rollup = found.rollup.settled()
 if len(sys.argv) > 1:
     import json
@@ -67,8 +67,9 @@ else:
 
 def cost(words: list[str], env: dict[str, str] | None = None, stdout: int = subprocess.PIPE) -> tuple[float, float]:
     """CPU and wall seconds of one process and its children."""
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(words, stdout=stdout, stderr=subprocess.DEVNULL, env={**os.environ, **(env or {})}, check=False)
+    subprocess.run(words, stdout=stdout, stderr=subprocess.DEVNULL, env={**compiled, **(env or {})}, check=False)
     wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reroot.errors import InputError
-from reroot.logs import CSV, JSON, RDS, Bearing, Event, Rollup, bearing, layout, rollup, sniff
+from reroot.logs import CSV, JSON, RDS, Bearing, Event, Rollup, bearing, layout, rollup, scanner, sniff
 from reroot.logs._clock import Clock
 from reroot.logs._rollup import Notes
 
@@ -318,7 +318,12 @@ def in_zone(line: bytes, zone: str, at: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("line", "how"),
-    [(rds(KNOWN, who="app@orders"), RDS), (csv(KNOWN), CSV), (json_line(KNOWN), JSON), (debian(70, KNOWN, who="app@orders"), DEBIAN)],
+    [
+        (rds(KNOWN, who="app@orders"), RDS),
+        (csv(KNOWN), CSV),
+        (json_line(KNOWN), JSON),
+        (debian(70, KNOWN, who="app@orders"), DEBIAN),
+    ],
     ids=["rds", "csvlog", "jsonlog", "by process"],
 )
 def test_when_clocks_are_set_back_an_hour_that_comes_twice_is_two_hours(line, how):
@@ -453,6 +458,39 @@ def test_any_split_and_any_order_of_merging_tell_the_same(lines, data):
     assert (left + right).settled().rows == whole.settled().rows
     assert list((left + right).settled().silent()) == list(whole.settled().silent())
     assert (left + right).notes.bytes == whole.notes.bytes
+
+
+REPLICA = f"replication connection authorized: user=repl application_name=standby1 {TLS13}"
+ALERT = "could not accept SSL connection: tlsv1 alert unknown ca"
+NO_ENTRY = 'no pg_hba.conf entry for host "10.0.0.7", user "app", database "orders", no encryption'
+
+
+@pytest.mark.parametrize(
+    ("write", "how"),
+    [
+        (
+            lambda text, severity="LOG": rds(text, severity, who="app@orders" if "authorized" in text else "[unknown]@[unknown]"),
+            RDS,
+        ),
+        (lambda text, severity="LOG": csv(text).replace(b",LOG,", b"," + severity.encode() + b","), CSV),
+        (lambda text, severity="LOG": json_line(text, error_severity=severity), JSON),
+        (lambda text, severity="LOG": debian(70, text, severity), DEBIAN),
+    ],
+    ids=["rds", "csvlog", "jsonlog", "by process"],
+)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_without_arrivals_everything_else_is_told_as_with_them(write, how, data):
+    true = [write(KNOWN), write(CAME), write(REPLICA), write(ALERT), write(NO_ENTRY, "FATAL")]
+    false = [
+        write(f"duration: 1 ms  statement: SELECT 1 --  {text}") for text in (FORGED, REPLICA, CAME, f"LOG:  {REPLICA}", f"x:[1]:LOG:  {FORGED}")
+    ]  # fmt: skip
+    chunk = b"".join(data.draw(st.lists(st.sampled_from([*true, *false]), max_size=12)))
+    few = scanner(layout(how), arrivals=False)
+    few.feed(chunk)
+    expected = {row: tally for row, tally in rollup(chunk, how).settled().rows.items() if row.event != Event.RECEIVED.value}
+    assert few.finish().settled().rows == expected
+    assert {row.event for row in rollup(b"".join(true), how).settled().rows} == {"session", "received", "failed", "refused"}
 
 
 def test_nothing_added_to_a_rollup_is_the_rollup():

@@ -18,9 +18,10 @@ from ._causes import LEFT_WITHOUT_A_WORD, Bearing, bearing
 from ._clock import NO_ZONE, Clock
 from ._layout import CSV, JSON, RDS, Layout, layout, sniff
 from ._rollup import Event, Head, Notes, Rollup, Row, Tail, Tally, total
-from ._scan import PLAIN, Scanner, rollup
+from ._scan import PLAIN, rollup, scanner
+from ._scanner import Scanner
 
 __all__ = [
-    "CSV", "JSON", "LEFT_WITHOUT_A_WORD", "NO_ZONE", "PLAIN", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup",
+    "CSV", "JSON", "LEFT_WITHOUT_A_WORD", "NO_ZONE", "PLAIN", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup", "scanner",
     "sniff", "total",
 ]  # fmt: skip

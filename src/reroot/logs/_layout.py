@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from ..errors import InputError
 from ._clock import NO_ZONE, Clock
@@ -94,6 +95,17 @@ _EXPORTED = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z 
 IN_SYSLOG = ("%q%u@%d %r ", "[%p] %q%u@%d ", "%m [%p] %q%u@%d ", "%q%u@%d ", "")
 
 
+class Groups(NamedTuple):
+    """Numbers of the groups of ``hit``, and but for ``message`` of ``opening``; 0 where a layout has none."""
+
+    time: int
+    message: int
+    address: int
+    process: int
+    zone: int
+    user: int
+
+
 class Layout:
     """One way to write lines; its patterns are compiled when they are asked for, because most of a start is spent on those.
 
@@ -131,11 +143,16 @@ class Layout:
         return 23 if begins[1] == "m" else 19, begins[2].count(":") + 2 * len(re.findall(r"%-?[0-9]*[tms]", begins[2]))
 
     @cached_property
-    def groups(self) -> tuple[int, int, int, int]:
-        """Numbers of ``hit``'s groups of the time, the message, the address and the process; 0, the whole line, where there is none."""
+    def groups(self) -> Groups:
         index = self.hit.groupindex
-        time = index.get("time") or index["stamp"]
-        return time, index["message"], index.get("address", 0), index.get("pid") or index.get("process", 0)
+        return Groups(
+            index.get("time") or index["stamp"],
+            index["message"],
+            index.get("address", 0),
+            index.get("pid") or index.get("process", 0),
+            index.get("zone") or index.get("offset", 0),
+            index.get("user", 0),
+        )
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from ...errors import InputError
-from ...logs import Rollup, Scanner, layout, sniff, total
+from ...logs import Rollup, Scanner, layout, scanner, sniff, total
 from ._objects import STANDARD_INPUT, Log, find, kind
 from ._read import BLOCK, CONTEXT, Ways, finders
 
@@ -150,7 +150,7 @@ class Follower:
             return None
         key = (one.log.server, spelling)
         if key not in self._scanners:
-            self._scanners[key] = Scanner(
+            self._scanners[key] = scanner(
                 layout(spelling, self._ways.clock), one.log.server, finders(), arrivals=self._ways.arrivals
             )
         return self._scanners[key]

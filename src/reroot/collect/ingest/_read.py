@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputError
-from ...logs import NO_ZONE, PLAIN, Clock, Notes, Rollup, Scanner, layout, sniff
+from ...logs import NO_ZONE, PLAIN, Clock, Notes, Rollup, Scanner, layout, scanner, sniff
 from ._objects import HEAD, STANDARD_INPUT, Known, Log, Unreadable, digest, open_log, position
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NOTHING = Rollup()
 GROWS = "cloudwatch:"
 """Tags of logs that grow, and so are read again from where they ended."""
 
-BLOCK = 1 << 19
+BLOCK = 1 << 18
 """Bytes that are read at once: so few that they stay in the processor's own memory while they are searched."""
 
 CONTEXT = 1 << 16
@@ -32,11 +32,15 @@ CONTEXT = 1 << 16
 
 
 class Ways(NamedTuple):
-    """How to read: the layout's spelling, ``""`` to recognise it; what its times mean; whether arrivals are counted."""
+    """How to read: the layout's spelling, ``""`` to recognise it; what its times mean; whether arrivals are counted.
+
+    ``marks`` says whether each log is marked, to be known again: where nothing is kept, nothing is asked for.
+    """
 
     spelling: str = ""
     clock: Clock = NO_ZONE
     arrivals: bool = True
+    marks: bool = True
 
 
 class Piece(NamedTuple):
@@ -94,29 +98,30 @@ def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> R
     source = _Blocks(stream, is_file=piece.log.path != STANDARD_INPUT and hasattr(stream, "fileno"))
     block = source.at(0)
     head = block[:HEAD]
-    mark = Known(0, piece.log.tag, 0) if piece.log.tag else Known(len(head), digest(head), 0)
+    mark = Known(0, piece.log.tag, 0) if piece.log.tag else Known(len(head), digest(head), 0) if ways.marks else None
     until: int = getattr(stream, "until", 0)
     if until and not block:
-        return Read(piece, NOTHING, "", mark._replace(bytes=until), until, skipped=True)
+        return Read(piece, NOTHING, "", mark and mark._replace(bytes=until), until, skipped=True)
     start = max(piece.begin, 0 if piece.log.tag else position(head, known))
     spelling = ways.spelling or sniff(_sample(block)) or ""
     if not spelling:
         return Read(piece, why=source.why or "its layout is not recognised; name its `log_line_prefix` with `--layout`")
-    scanner = Scanner(layout(spelling, ways.clock), piece.log.server, finders(), arrivals=ways.arrivals)
+    summing = scanner(layout(spelling, ways.clock), piece.log.server, finders(), arrivals=ways.arrivals)
     end_at = piece.end if piece.end >= 0 else 1 << 62
     at, begin = _first_line(source, start, is_cut=start == piece.begin) if start else (0, 0)
     if start >= end_at or begin < 0 or at + begin >= end_at:
         return Read(piece, NOTHING, spelling, mark, start, skipped=True)
-    stopped, torn, long = _feed(scanner, source, at, begin, end_at)
-    rollup = scanner.finish()
+    stopped, torn, long = _feed(summing, source, at, begin, end_at)
+    rollup = summing.finish()
     if long:
         rollup += Rollup(notes=Notes(too_long=long))
     stopped = until or stopped
-    return Read(piece, rollup, spelling, mark._replace(bytes=stopped), stopped, torn if piece.end < 0 else 0, why=source.why)
+    mark = mark and mark._replace(bytes=stopped)
+    return Read(piece, rollup, spelling, mark, stopped, torn if piece.end < 0 else 0, why=source.why)
 
 
-def _feed(scanner: Scanner, source: _Blocks, at: int, begin: int, end_at: int) -> tuple[int, int, int]:
-    """Give *scanner* the lines that begin at ``at + begin`` and later, but before *end_at*.
+def _feed(summing: Scanner, source: _Blocks, at: int, begin: int, end_at: int) -> tuple[int, int, int]:
+    """Give *summing* the lines that begin at ``at + begin`` and later, but before *end_at*.
 
     Returns where the last whole line ended, the bytes after it, and how many lines were too long.
     """
@@ -131,7 +136,7 @@ def _feed(scanner: Scanner, source: _Blocks, at: int, begin: int, end_at: int) -
         if skipping and whole:
             begin, skipping = block.find(b"\n", begin, limit) + 1, False
         if whole > begin:
-            scanner.feed(block, begin, whole)
+            summing.feed(block, begin, whole)
             stopped = at + whole
         if at + limit >= end_at and whole == limit:
             return stopped, 0, long
