@@ -76,6 +76,26 @@ def _wait_for(file: Path, words: bytes, times: int) -> None:
         time.sleep(0.1)
 
 
+def cpu_below(pid: int) -> float:
+    """CPU seconds of all processes that this one started, and theirs: master, workers, executors, the driver and its Java."""
+    parents: dict[int, int] = {}
+    spent: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        parents[int(stat.parent.name)] = int(fields[1])
+        spent[int(stat.parent.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+    def is_below(one: int) -> bool:
+        while one in parents and one != pid:
+            one = parents[one]
+        return one == pid
+
+    return sum(seconds for one, seconds in spent.items() if one != pid and is_below(one))
+
+
 def job(master: str, path: str, size: int) -> None:
     sys.path.insert(0, str(ROOT / "src"))
     from pyspark.sql import SparkSession
@@ -87,9 +107,9 @@ def job(master: str, path: str, size: int) -> None:
     session = build.config("spark.executor.memory", "512m").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     ingest_on_spark(session, find([path]), size=size)
-    begin = time.perf_counter()
+    begin, spent = time.perf_counter(), cpu_below(os.getppid())
     found = ingest_on_spark(session, find([path]), size=size)
-    wall = time.perf_counter() - begin
+    wall, cpu = time.perf_counter() - begin, cpu_below(os.getppid()) - spent
     rows = sorted([*map(str, row), *tally] for row, tally in found.rollup.settled().rows.items())
     executors = session.sparkContext._jsc.sc().statusTracker().getExecutorInfos()
     print(
@@ -97,6 +117,7 @@ def job(master: str, path: str, size: int) -> None:
             {
                 "rows": rows,
                 "wall": wall,
+                "cpu": cpu,
                 "pieces": len(found.reads),
                 "complete": found.is_complete,
                 "executors": len(list(executors)) - 1,
@@ -126,9 +147,9 @@ def beside(path: Path) -> None:
     sys.path.insert(0, str(ROOT / "src"))
     from reroot.collect.ingest import find, ingest
 
-    begin = time.perf_counter()
+    begin, spent = time.perf_counter(), sum(os.times()[:4])
     pool = ingest(find([str(path)]), processes=2)
-    wall = time.perf_counter() - begin
+    wall, pools = time.perf_counter() - begin, sum(os.times()[:4]) - spent
     expected = sorted([*map(str, row), *tally] for row, tally in pool.rollup.settled().rows.items())
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
@@ -138,8 +159,9 @@ def beside(path: Path) -> None:
     same = "the same rollup" if answer["rows"] == expected else "ANOTHER ROLLUP"
     size = path.stat().st_size / 1e9
     print(
-        f"{path.name}: {same} ({len(expected)} rows); pool of 2: {wall / size:.2f} s/GB; Spark, {answer['executors']} executors, "
-        f"{answer['pieces']} pieces, warm: {float(str(answer['wall'])) / size:.2f} s/GB; cluster, driver and job in all: {cpu:.0f} s CPU"
+        f"{path.name}: {same} ({len(expected)} rows); for each GB: pool of 2 {pools / size:.2f} s CPU, {wall / size:.2f} s wall; "
+        f"Spark, {answer['executors']} executors, {answer['pieces']} pieces, warm {float(str(answer['cpu'])) / size:.2f} s CPU, "
+        f"{float(str(answer['wall'])) / size:.2f} s wall; cluster, driver and two jobs from start to end: {cpu:.0f} s CPU"
     )
 
 
