@@ -52,6 +52,25 @@ def test_a_client_that_refuses_the_certificate_is_a_finding(log):
     assert "1 refused the certificate" in result.stdout.splitlines()[-1]
 
 
+def test_who_left_without_a_word_is_told_unless_arrivals_are_left_out(log):
+    Path(log).write_bytes(GOOD + rds("connection received: host=10.0.0.9 port=51000"))
+    assert "10.0.0.9" in run(log).stdout
+    told = run(log, "--no-arrivals").stdout
+    assert "10.0.0.9" not in told
+    assert told.splitlines()[-1].startswith("1 tls; nobody turned away; ")
+
+
+def test_reading_a_log_loads_nothing_that_only_an_inventory_or_a_ledger_needs(log):
+    code = (
+        "import sys; from reroot.cli import main; sys.argv = ['reroot', 'ingest', sys.argv[1], '-q']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('cryptography', 'sqlalchemy', 'hashlib', 'reroot.collect.inventory') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code, log], capture_output=True, text=True, check=True).stdout
+    assert told == "[]\n"
+
+
 def test_json_carries_the_schema_and_every_row(log):
     told = json.loads(run(log, "--json").stdout)
     assert (told["schema"], told["complete"]) == ("reroot/logs/1", True)
