@@ -150,6 +150,18 @@ def test_what_is_kept_is_counted_once(log, inventory, tmp_path):
         assert sum(int(str(e.facts["sessions"])) for e in ledger.evidence("r", "session")) == 5
 
 
+@pytest.mark.parametrize("more", [rds("checkpoint starting: time"), GOOD[:-1], b""], ids=["another line", "torn line", "nothing"])
+def test_a_known_log_with_nothing_new_about_connections_is_no_error(log, inventory, tmp_path, more):
+    run(f"db1={log}", "--keep", "-i", inventory)
+    for _ in range(2):
+        with Path(log).open("ab") as file:
+            file.write(more)
+        result = run(f"db1={log}", "--keep", "-i", inventory, "--json")
+        assert result.exit_code == 0
+        (told,) = json.loads(result.stdout)["logs"]
+        assert (told["read_before"], told["why"]) == (True, "")
+
+
 def test_a_merged_rollup_is_kept_once(log, inventory, tmp_path):
     run(f"db1={log}", "--save", str(tmp_path / "one.rollup"))
     assert run("merge", str(tmp_path / "one.rollup"), "--keep", "-i", inventory).exit_code == 0

@@ -54,7 +54,7 @@ class Piece(NamedTuple):
 class Read(NamedTuple):
     """What came of a piece. ``why`` says what kept it from being read, or read to its end; ``mark`` is how it is known again.
 
-    ``stopped`` is where the last whole line ended, in bytes of text from the log's begin. ``torn`` are bytes after it.
+    ``skipped`` says that it was read before, and that nothing about connections came since. ``stopped`` is where the last whole line ended, in bytes of text from the log's begin. ``torn`` are bytes after it.
     """
 
     piece: Piece
@@ -117,7 +117,9 @@ def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> R
         rollup += Rollup(notes=Notes(too_long=long))
     stopped = until or stopped
     mark = mark and mark._replace(bytes=stopped)
-    return Read(piece, rollup, spelling, mark, stopped, torn if piece.end < 0 else 0, why=source.why)
+    is_known = start > piece.begin or any(k.digest == piece.log.tag for k in known)
+    nothing_new = is_known and not (rollup.notes.lines or rollup.notes.unreadable or rollup.notes.doubtful)
+    return Read(piece, rollup, spelling, mark, stopped, torn if piece.end < 0 else 0, nothing_new, source.why)
 
 
 def _feed(summing: Scanner, source: _Blocks, at: int, begin: int, end_at: int) -> tuple[int, int, int]:
