@@ -87,7 +87,7 @@ def test_json_carries_the_schema_and_every_row(log):
         (b"hello\n" * 99, [], "layout is not recognised"),
         (rds("checkpoint starting") * 9, [], "nothing in here speaks of connections"),
         (GOOD, ["--layout", "%m [%p] %q%u@%d "], "no line fits"),
-        (b"", [], "layout is not recognised"),
+        (b"", [], "it is empty"),
         (GOOD, ["--layout", "%z"], "is no escape"),
         (GOOD, ["--timezone", "Mars/Phobos"], "is no time zone"),
         (GOOD, ["--shard", "5/4"], "is no shard"),
@@ -98,6 +98,18 @@ def test_what_yields_nothing_is_an_error_and_no_empty_success(log, content, word
     with pytest.raises(InputError, match=said) as told:
         run(log, *words)
     assert told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [(b"hello\n" * 99, "log_line_prefix"), (b"\x1f\x8bnot gzip", "a copy that can be read"), (b"", "a copy that can be read")],
+    ids=["unknown", "damaged", "empty"],
+)
+def test_the_hint_is_about_what_is_wrong_with_the_log(log, content, hint):
+    Path(log).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        run(log)
+    assert hint in error.value.hint
 
 
 def test_standard_input_is_a_log_too():

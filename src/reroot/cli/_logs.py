@@ -138,9 +138,11 @@ def text(found: Ingested) -> str:
             f"{notes.unreadable} lines that speak of connections do not fit the layout; {notes.doubtful} may have been written by a name\n"
             f"hint: {LAYOUT_HINT}"
         )
-    torn = [r for r in found.reads if r.torn]
+    old, torn = ([r.piece.log.path for r in found.reads if getattr(r, what)] for what in ("skipped", "torn"))
+    if old:
+        parts.append(f"{_named(old, found)}: nothing new about connections since it was read")
     if torn:
-        parts.append(f"{torn[0].piece.log.path}: its last line has no end yet, and is not counted")
+        parts.append(f"{_named(torn, found)}: the last line has no end yet, and is not counted")
     ways: dict[str, int] = {}
     for s in sessions:
         ways[str(s["encryption"])] = ways.get(str(s["encryption"]), 0) + int(str(s["sessions"]))
@@ -148,7 +150,10 @@ def text(found: Ingested) -> str:
     gone: dict[str, int] = {}
     for r in turned:
         gone[str(r["bearing"])] = gone.get(str(r["bearing"]), 0) + int(str(r["times"]))
-    away = ", ".join(f"{gone[b]} {_WORDS[b]}" for b in _RANK if b in gone) or "nobody turned away"
+    away = (
+        ", ".join(f"{gone[b]} {_WORDS[b].format(was='was' if gone[b] == 1 else 'were')}" for b in _RANK if b in gone)
+        or "nobody turned away"
+    )
     follow = "incomplete: see above" if not found.is_complete else "next: `reroot scan` finds how these clients are set up"
     return "\n\n".join([*parts, f"{told}; {away}; {notes.bytes / 1e6:,.1f} MB of log; {follow}"])
 
@@ -157,9 +162,13 @@ _RANK = ("distrust", "undecidable", "plaintext", "other")
 _WORDS = {
     "distrust": "refused the certificate",
     "undecidable": "left without saying why",
-    "plaintext": "came without TLS and were refused",
-    "other": "were refused for other reasons",
+    "plaintext": "came without TLS and {was} refused",
+    "other": "{was} refused for other reasons",
 }
+
+
+def _named(paths: Sequence[str], found: Ingested) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} of {len(found.reads)} logs, {paths[0]} …"
 
 
 def _at(moment: object) -> str:

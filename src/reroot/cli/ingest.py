@@ -180,7 +180,8 @@ def _refuse_nothing(found: Ingested, places: Sequence[str], shard: tuple[int, in
         return
     if found.unread:
         first = found.unread[0]
-        raise InputError(first.why, where=first.piece.log.path, hint=LAYOUT_HINT)
+        hint = LAYOUT_HINT if "`--layout`" in first.why else "give a copy that can be read to its end, or leave it out"
+        raise InputError(first.why, where=first.piece.log.path, hint=hint)
     if notes.unreadable:
         used = ", ".join(sorted({f"`{r.spelling}`" for r in found.reads if r.spelling}))
         raise InputError(

@@ -24,6 +24,9 @@ NOTHING = Rollup()
 GROWS = "cloudwatch:"
 """Tags of logs that grow, and so are read again from where they ended."""
 
+UNRECOGNISED = "its layout is not recognised; name its `log_line_prefix` with `--layout`"
+EMPTY = "it is empty"
+
 BLOCK = 1 << 18
 """Bytes that are read at once: so few that they stay in the processor's own memory while they are searched."""
 
@@ -105,7 +108,7 @@ def _read(stream: Stream, piece: Piece, ways: Ways, known: Sequence[Known]) -> R
     start = max(piece.begin, 0 if piece.log.tag else position(head, known))
     spelling = ways.spelling or sniff(_sample(block)) or ""
     if not spelling:
-        return Read(piece, why=source.why or "its layout is not recognised; name its `log_line_prefix` with `--layout`")
+        return Read(piece, why=source.why or (UNRECOGNISED if block else EMPTY))
     summing = scanner(layout(spelling, ways.clock), piece.log.server, finders(), arrivals=ways.arrivals)
     end_at = piece.end if piece.end >= 0 else 1 << 62
     at, begin = _first_line(source, start, is_cut=start == piece.begin) if start else (0, 0)
