@@ -57,6 +57,22 @@ def test_an_unknown_place_is_an_error_with_a_hint(text: str) -> None:
     assert error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ("us-gov-west-1", "truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-west-1/us-gov-west-1-bundle.pem"),
+        ("cn-northwest-1", "rds-truststore.s3.cn-north-1.amazonaws.com.cn/cn-northwest-1/cn-northwest-1-bundle.pem"),
+        ("us-iso-east-1", "the file that its RDS guide names"),
+        ("eu-west-9", "did you mean"),
+    ],
+    ids=str,
+)
+def test_a_region_whose_roots_are_published_apart_is_an_error_that_says_where(region: str, says: str) -> None:
+    with pytest.raises(InputError, match=f"`{region}` is no region") as error:
+        FAMILIES["aws"].select(region, NOW)
+    assert says in error.value.hint
+
+
 def test_an_unknown_root_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(InputError, match="rds-ca-2030") as error:
         FAMILIES["aws"].select("eu-west-1", NOW, ids=("rds-ca-2030",))

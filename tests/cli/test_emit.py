@@ -45,10 +45,10 @@ def test_the_observer_may_change_nothing():
 
 def test_the_log_readers_policy_is_for_one_bucket_and_its_objects():
     by_action = {s["Action"][0]: s["Resource"] for s in json.loads(emit("iam", "--role", "log-reader", "--bucket", "logs"))["Statement"]}
-    assert by_action["s3:ListBucket"] == "arn:aws:s3:::logs"
-    assert by_action["s3:GetObject"] == "arn:aws:s3:::logs/*"
-    assert by_action["logs:DescribeLogStreams"] == "arn:aws:logs:*:*:log-group:*"
-    assert by_action["rds:DescribeDBLogFiles"] == "arn:aws:rds:*:*:db:*"
+    assert by_action["s3:ListBucket"] == "arn:*:s3:::logs"
+    assert by_action["s3:GetObject"] == "arn:*:s3:::logs/*"
+    assert by_action["logs:DescribeLogStreams"] == "arn:*:logs:*:*:log-group:*"
+    assert by_action["rds:DescribeDBLogFiles"] == "arn:*:rds:*:*:db:*"
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
@@ -59,6 +59,30 @@ def test_only_the_roles_that_change_may_change(role):
     assert all(sid.isalnum() for sid in sids)
     changes = [a for s in statements for a in s["Action"] if a.partition(":")[2].startswith(("Modify", "Put", "Delete", "Create"))]
     assert bool(changes) == (role in ("rotator", "defaults"))
+
+
+PARTITIONS = [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("*", "*")]
+
+
+@pytest.mark.parametrize(("region", "partition"), PARTITIONS, ids=[region for region, _ in PARTITIONS])
+def test_a_policys_arns_are_of_the_regions_partition_and_are_taken_by_iam(region, partition, monkeypatch):
+    moto = pytest.importorskip("moto", reason="not exercised: policies as IAM reads them (moto is not installed)")
+    import boto3
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    texts = {role.value: emit("iam", "--role", role.value, "--region", region) for role in Role}
+    arns = [s["Resource"] for text in texts.values() for s in json.loads(text)["Statement"] if s["Resource"] != "*"]
+    assert {tuple(arn.split(":")[:2]) for arn in arns} == {("arn", partition)}
+    with moto.mock_aws():
+        iam = boto3.client("iam", "eu-west-1" if region == "*" else region)
+        for role, text in texts.items():
+            iam.create_policy(PolicyName=role, PolicyDocument=text)
+        with pytest.raises(iam.exceptions.MalformedPolicyDocumentException):
+            iam.create_policy(PolicyName="x", PolicyDocument=texts["rotator"].replace(f"arn:{partition}:", "arn:nowhere:"))
+        iam.close()
 
 
 def test_a_tag_without_a_value_sign_is_refused():

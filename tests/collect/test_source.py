@@ -127,6 +127,8 @@ def test_a_token_is_signed_for_its_host_user_and_region(keys, host, region, sign
         ("user=u", "for one host"),
         ("host=db.example.com user=u", "does not tell its region"),
         ("host=evil.rds.amazonaws.com.example user=u", "does not tell its region"),
+        ("host=db.abc.cn-north-1.rds.amazonaws.com user=u", "does not tell its region"),
+        ("host=db.abc.eu-west-1.rds.amazonaws.com.cn user=u", "does not tell its region"),
     ],
 )
 def test_where_no_token_can_be_used_it_is_said_before_anything_is_tried(dsn, says):

@@ -41,7 +41,7 @@ class Family:
 
     ``word`` is what stands before the colon in ``--for aws:eu-west-1``. ``file`` names the data, ``""`` when none is
     shipped and ``hint`` says how to get it. ``addresses`` are where the provider publishes its bundle, and ``describe``
-    reads one certificate.
+    reads one certificate. ``elsewhere`` says of a region where its roots are had when they are not among ours, else ``""``.
     """
 
     word: str
@@ -51,6 +51,7 @@ class Family:
     addresses: tuple[str, ...] = ()
     hint: str = ""
     describe: Callable[[Certificate], Root] | None = None
+    elsewhere: Callable[[str], str] | None = None
 
     @cached_property
     def roots(self) -> tuple[Root, ...]:
@@ -73,11 +74,15 @@ class Family:
     def _data(self, name: str) -> bytes:
         return (files(__package__) / "data" / name).read_bytes()
 
+    def where(self, region: str) -> str:
+        """How the roots of a region are had that are published apart from ours; ``""`` where nothing is known of it."""
+        return self.elsewhere(region) if self.elsewhere else ""
+
     def select(self, region: str, when: datetime, *, ids: tuple[str, ...] = ()) -> tuple[Root, ...]:
         """The fewest roots that a client of this region needs; with *ids* only those, whatever else is served."""
         if region and self.regions and region not in self.regions:
             raise InputError(
-                f"`{region}` is no region of {self.title} that reroot has roots for", hint=_near(region, self.regions)
+                f"`{region}` is no region of {self.title} that reroot has roots for", hint=self.where(region) or _near(region, self.regions)
             )
         known = {root.id for root in self.roots}
         unknown = [id for id in ids if id not in known]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,7 +25,7 @@ def region_options(command: Command) -> Command:
         click.option(
             "--all-regions",
             is_flag=True,
-            help="Every region; those that the account did not opt into make the answer incomplete.",
+            help="Every region of your partition; those that the account did not opt into make the answer incomplete.",
         ),
         click.option(
             "--region",
@@ -39,17 +39,22 @@ def region_options(command: Command) -> Command:
     return command
 
 
-def regions_of(given: tuple[str, ...], every: bool) -> tuple[str, ...]:
+def regions_of(given: tuple[str, ...], every: bool, asked: Sequence[Login]) -> tuple[str, ...]:
+    """The regions to look at as each login that is *asked*: those *given*, every one of its partition, or its profile's."""
     from ..collect import _awsapi
     from ..errors import InputError
 
-    boto3 = _awsapi.installed()
+    _awsapi.installed()
     import botocore.exceptions
 
-    if every:
-        return _awsapi.regions()
     try:
-        found = tuple(dict.fromkeys(given)) or tuple(filter(None, [boto3.Session().region_name]))
+        if every:
+            partitions = tuple(dict.fromkeys(_awsapi.partition(login) for login in asked))
+            if len(partitions) > 1:
+                named = " and ".join(f"`{p.id}`" for p in partitions)
+                raise InputError(f"these logins are of {named}, which share no region", hint="ask for each by itself")
+            return _awsapi.regions(*partitions)
+        found = tuple(dict.fromkeys(given or filter(None, (_awsapi.home(login) for login in asked))))
     except botocore.exceptions.BotoCoreError as error:
         raise InputError(str(error), hint="check `AWS_PROFILE`") from None
     if not found:

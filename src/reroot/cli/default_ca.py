@@ -81,7 +81,7 @@ def COMMAND(
     rows = [
         _row(api(login, region), wanted, execute)
         for login in logins(profiles, roles)
-        for region in regions_of(regions, all_regions)
+        for region in regions_of(regions, all_regions, (login,))
     ]
     data = {"to": to or "", "executed": execute, "regions": [_data(row) for row in rows]}
     emit(Document("aws-default", data, lambda: _text(rows, wanted, execute)), outputs, quiet=quiet)

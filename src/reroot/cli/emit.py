@@ -27,7 +27,7 @@ def COMMAND() -> None:
 @click.option("--role", type=click.Choice(tuple(SIDS)), default="observer", show_default=True, help="Whose.")
 @click.option("--tag", metavar="KEY=VALUE", help="For the rotator: change only instances that carry this tag.")
 @click.option("--account", metavar="ID", default="*", show_default=True, help="The account whose instances may be changed.")
-@click.option("--region", metavar="REGION", default="*", show_default=True, help="The region whose instances may be changed.")
+@click.option("--region", metavar="REGION", default="*", show_default=True, help="The region whose instances may be changed; it tells the partition, too.")
 @click.option("--bucket", metavar="NAME", default="*", show_default=True, help="For the log-reader: the bucket that holds the logs.")
 @click.option("--user", metavar="NAME", default="reroot", show_default=True, help="For the watcher: the database role that it logs in as.")
 def iam(role: str, tag: str | None, account: str, region: str, bucket: str, user: str) -> None:
@@ -37,6 +37,8 @@ def iam(role: str, tag: str | None, account: str, region: str, bucket: str, user
     condition for the CA of a change, and a change of an instance may be any change: so limit the rotator by tag. defaults: what
     `reroot default-ca` needs; AWS limits it to no resource. log-reader: `reroot ingest` of s3://, rds:// and cloudwatch://. scanner:
     `reroot scan aws`; what a key of your own encrypts needs kms:Decrypt of that key, too. watcher: `reroot observe --iam`.
+
+    The ARNs are those of the region's partition (`arn:aws-cn:`, `arn:aws-us-gov:`); without a region, `arn:*:` serves in each.
     """
     click.echo(json.dumps(policy(role, tag, account, region, bucket, user), indent=2))
 
@@ -45,6 +47,7 @@ def policy(
     role: str, tag: str | None = None, account: str = "*", region: str = "*", bucket: str = "*", user: str = "reroot"
 ) -> Mapping[str, object]:
     """The policy document. Looks come with the resource ``*``; what can be limited to kinds of resources, is."""
+    from ..authorities._partitions import in_arn
     from ..collect._awscalls import Role, of
     from ..errors import InputError
 
@@ -67,7 +70,7 @@ def policy(
             "Sid": f"{SIDS[role]}{'Change' if changes else 'Read'}{_word(kind)}",
             "Effect": "Allow",
             "Action": [c.action for c in named],
-            "Resource": arn.format(region=region, account=account, bucket=bucket, user=user),
+            "Resource": arn.format(partition=in_arn(region), region=region, account=account, bucket=bucket, user=user),
         }
         if changes and tag:
             word = "db-tag" if kind == "db" else "cluster-tag"

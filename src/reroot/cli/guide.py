@@ -92,10 +92,11 @@ def aurora(
     from ..collect._awsserved import differences, shown
     from ..reports import Document
 
-    wanted = regions_of(regions, all_regions)
+    asked = logins(profiles, roles)
+    wanted = regions_of(regions, all_regions, asked)
     if not quiet:
         click.echo(f"reading {', '.join(wanted)}", err=True)
-    fleet = aws.discover(logins(profiles, roles), wanted, tags=_pairs(tags))
+    fleet = aws.discover(asked, wanted, tags=_pairs(tags))
     now = datetime.now(UTC)
     wish = Wish(to, canary=canary, address=address, known=_known(roots))
     seen = shown(fleet, wish.known, address) if probing else {}
@@ -225,10 +226,7 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
         (
             "both roots in every trust store, the old one stays",
             [
-                *[
-                    f"reroot trust bundle --for aws:{name} -o pem={name}.pem,p12={name}.p12,jks={name}.jks"
-                    for name in dict.fromkeys(r.name for r in fleet.regions if r.instances)
-                ],
+                *[line for name in dict.fromkeys(r.name for r in fleet.regions if r.instances) for line in _bundle(name)],
                 "psql, pgAdmin and Python take the PEM, JDBC the PEM (`sslrootcert`) or a store (`-Djavax.net.ssl.trustStore`)",
                 "what is there already: `reroot trust add FILE --root roots/REGION-CA.pem`, and the old root stays",
                 f"reroot rotate plan.json -i {inventory} --through trust --execute",
@@ -258,6 +256,21 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
             [*dict.fromkeys(f.hint for f in found if f.code in ("old-default", "code-reverts")), "reroot guide aurora     (again, each week)"],
         ),
     ]  # fmt: skip
+
+
+def _bundle(region: str) -> list[str]:
+    """How the roots of a region are had. What reroot does not carry is compared by `--roots` with the thumbprints that AWS tells."""
+    from ..authorities import find
+    from ..authorities._partitions import of
+
+    files = f"-o pem={region}.pem,p12={region}.p12,jks={region}.jks"
+    address = of(region).bundle(region)
+    if region in find("aws")[0].regions or not address:
+        return [f"reroot trust bundle --for aws:{region} {files}"]
+    return [
+        f"reroot trust fetch {address} {files}     (`--pin` each fingerprint that you compared)",
+        f"`--roots FOLDER` with {region}.pem in it: of those, the roots whose thumbprints AWS's API tells are taken",
+    ]
 
 
 def _ways_back(fleet: Fleet, to: str) -> list[str]:

@@ -208,7 +208,7 @@ def _root(text: str) -> Certificate:
     roots = [r for r in family.roots if r.is_root and not r.stage and (not region or r.region == region)]
     if len(roots) != 1:
         names = ", ".join(f"`{r.certificate.title}`" for r in roots[:6])
-        raise InputError(f"`{text}` stands for {len(roots)} roots", hint=f"write the one you mean to a file: {names} …")
+        raise InputError(f"`{text}` stands for {len(roots)} roots", hint=family.where(region) or f"write the one you mean to a file: {names} …")
     return roots[0].certificate
 
 

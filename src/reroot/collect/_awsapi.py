@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..authorities._partitions import COMMERCIAL, PARTITIONS, Partition, of
 from ..errors import InputError, ReachError
 from ._awscalls import CALLS, LISTED
 from ._clock import WALL, Clock
@@ -245,11 +246,21 @@ def _client(login: Login, region: str) -> Any:
     return session(login, region).client("rds", **options(login, **once))
 
 
-def regions() -> tuple[str, ...]:
-    """Every region that botocore knows RDS in; an account need not have opted into all of them."""
-    import boto3
+def partition(login: Login) -> Partition:
+    """Which partition *login* is of: the ARN of its role says it, else its profile's region; AWS's own where nothing does."""
+    said = login.role.split(":")[1:2]
+    named = next((p for p in PARTITIONS if [p.id] == said), None)
+    return named or of(home(login))
 
-    return tuple(boto3.Session().get_available_regions("rds"))
+
+def home(login: Login) -> str:
+    """The region that the profile or the environment names; ``""`` for none."""
+    return str(installed().Session(profile_name=login.profile or None).region_name or "")
+
+
+def regions(within: Partition = COMMERCIAL) -> tuple[str, ...]:
+    """Every region of a partition that botocore knows RDS in; an account need not have opted into all of them."""
+    return tuple(installed().Session().get_available_regions("rds", partition_name=within.id))
 
 
 @lru_cache(maxsize=64)

@@ -45,8 +45,9 @@ class Call:
 
     @property
     def arn(self) -> str:
-        """What it can be limited to, with places for ``region``, ``account``, ``bucket`` and ``user``; ``""`` for nothing."""
-        return f"arn:aws:rds:{{region}}:{{account}}:{self.kind}:*" if self.kind else self.limit
+        """What it can be limited to, with places for ``partition``, ``region``, ``account``, ``bucket`` and ``user``; ``""``
+        for nothing."""
+        return f"arn:{{partition}}:rds:{{region}}:{{account}}:{self.kind}:*" if self.kind else self.limit
 
 
 LOOKS = frozenset({Role.OBSERVER})
@@ -55,7 +56,7 @@ ACTS = frozenset({Role.ROTATOR})
 ALL = frozenset({Role.OBSERVER, Role.ROTATOR, Role.DEFAULTS})
 READS = frozenset({Role.LOG_READER})
 SCANS = frozenset({Role.SCANNER})
-LOG_GROUPS = "arn:aws:logs:{region}:{account}:log-group:*"
+LOG_GROUPS = "arn:{partition}:logs:{region}:{account}:log-group:*"
 
 _CALLS = (
     Call("DescribeDBInstances", "each instance's CA, leaf, status, window and pending changes", BOTH),
@@ -74,25 +75,25 @@ _CALLS = (
     Call("ModifyDBInstance", "changing the CA of one instance, and taking it back", ACTS, "db", True),
     Call("ModifyDBCluster", "the same for a Multi-AZ DB cluster, whose members cannot be changed singly", ACTS, "cluster", True),
     Call("ModifyCertificates", "which CA new instances of a region are born on", frozenset({Role.DEFAULTS}), "", True),
-    Call("ListObjectsV2", "`ingest s3://`: which logs there are", READS, service="s3", right="ListBucket", limit="arn:aws:s3:::{bucket}"),
-    Call("GetObject", "`ingest s3://`: reading them", READS, service="s3", limit="arn:aws:s3:::{bucket}/*"),
+    Call("ListObjectsV2", "`ingest s3://`: which logs there are", READS, service="s3", right="ListBucket", limit="arn:{partition}:s3:::{bucket}"),
+    Call("GetObject", "`ingest s3://`: reading them", READS, service="s3", limit="arn:{partition}:s3:::{bucket}/*"),
     Call("DescribeLogStreams", "`ingest cloudwatch://`: whose logs there are", READS, service="logs", limit=LOG_GROUPS),
     Call("GetLogEvents", "`ingest cloudwatch://`: reading them", READS, service="logs", limit=LOG_GROUPS),
     Call("ListFunctions", "`scan aws`: environments of functions", SCANS, service="lambda"),
     Call("ListTaskDefinitions", "`scan aws`: which tasks there are", SCANS, service="ecs"),
     Call("DescribeTaskDefinition", "`scan aws`: environments of tasks", SCANS, service="ecs"),
-    Call("GetParametersByPath", "`scan aws`: parameters", SCANS, service="ssm", limit="arn:aws:ssm:{region}:{account}:parameter/*"),
+    Call("GetParametersByPath", "`scan aws`: parameters", SCANS, service="ssm", limit="arn:{partition}:ssm:{region}:{account}:parameter/*"),
     Call("ListSecrets", "`scan aws`: which secrets there are", SCANS, service="secretsmanager"),
     Call(
         "GetSecretValue", "`scan aws`: how they say to connect", SCANS,
-        service="secretsmanager", limit="arn:aws:secretsmanager:{region}:{account}:secret:*",
+        service="secretsmanager", limit="arn:{partition}:secretsmanager:{region}:{account}:secret:*",
     ),
     Call("GetConnections", "`scan aws`: connections of Glue", SCANS, service="glue"),
     Call("DescribeEndpoints", "`scan aws`: connections of DMS", SCANS, service="dms"),
     Call("DescribeRegions", "`scan aws --all-regions`", SCANS, service="ec2"),
     Call(
         "connect", "`observe --iam`: a token in place of a password, which is signed here", frozenset({Role.WATCHER}),
-        service="rds-db", limit="arn:aws:rds-db:{region}:{account}:dbuser:*/{user}",
+        service="rds-db", limit="arn:{partition}:rds-db:{region}:{account}:dbuser:*/{user}",
     ),
 )  # fmt: skip
 

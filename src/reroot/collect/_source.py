@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ..authorities._partitions import of
 from ..errors import InputError
 from ..model import Secret
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Fresh = Callable[[], str]
 """Gives the connection string as it is now."""
 
-_RDS = re.compile(r"[^.]+(?:\.[^.]+)*?\.(?P<region>[a-z]{2}(?:-[a-z]+){1,3}-[0-9])\.rds\.amazonaws\.com(?:\.cn)?")
+_RDS = re.compile(r"[^.]+(?:\.[^.]+)*?\.(?P<region>[a-z]{2,4}(?:-[a-z]+){1,3}-[0-9])\.rds\.(?P<suffix>.+)")
 _IN_THE_CLEAR = ("disable", "allow", "prefer")
 
 
@@ -99,6 +100,12 @@ def _same(parameters: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(parameters.get(word, "") for word in ("host", "hostaddr", "port", "dbname", "user", "service"))
 
 
+def _region_of(host: str) -> str:
+    """The region of an RDS host, as its name tells it; ``""`` where it is none, as one that does not end as its partition's do."""
+    found = _RDS.fullmatch(host)
+    return found["region"] if found and found["suffix"] == of(found["region"]).suffix else ""
+
+
 def iam(dsn: str, login: Login, region: str = "") -> Fresh:
     """*dsn* with a token of IAM in place of a password, signed for each connection anew.
 
@@ -117,8 +124,7 @@ def iam(dsn: str, login: Login, region: str = "") -> Fresh:
             where=where,
             hint="write `sslmode=verify-full sslrootcert=…`",
         )
-    found = _RDS.fullmatch(host)
-    place = region or (found["region"] if found else "")
+    place = region or _region_of(host)
     if not place:
         raise InputError("the host does not tell its region", where=where, hint="say it: `--region eu-central-1`")
 

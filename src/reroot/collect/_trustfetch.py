@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Sequence
 
 from .. import authorities, truststores
+from ..authorities._partitions import COMMERCIAL
 from ..errors import InputError, ReachError, TrustStoreError
 from ..pki.certificate import Certificate
 from ..truststores import Limits
@@ -24,7 +25,7 @@ def fetched(address: str, *, pins: Sequence[str] = (), accept_unpinned: bool = F
     if any(frozen in address for frozen in FROZEN):
         raise InputError(
             f"`{address}` is frozen since April 2020 and lacks today's roots",
-            hint="AWS publishes them at https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
+            hint=f"AWS publishes them at {COMMERCIAL.bundle()}",
         )
     content = _get(address)
     found = guarded(content, lambda: truststores.read(content))

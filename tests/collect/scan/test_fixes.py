@@ -49,6 +49,16 @@ SPLICES = [
         "ADD https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem /x\n",
     ),
     (
+        "govcloud/Dockerfile",
+        "ADD https://s3.us-gov-west-1.amazonaws.com/rds-downloads/rds-combined-ca-us-gov-bundle.pem /x\n",
+        "ADD https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem /x\n",
+    ),
+    (
+        "china/Dockerfile",
+        "ADD https://s3.cn-north-1.amazonaws.com.cn/rds-downloads/rds-combined-ca-cn-bundle.pem /x\n",
+        "ADD https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem /x\n",
+    ),
+    (
         "a.tf",
         'resource "aws_db_instance" "a" {\n  ca_cert_identifier = "rds-ca-2019" # old\n}\n',
         'resource "aws_db_instance" "a" {\n  ca_cert_identifier = "rds-ca-rsa2048-g1" # old\n}\n',
@@ -58,6 +68,7 @@ SPLICES = [
 
 @pytest.mark.parametrize(("path", "before", "after"), SPLICES, ids=[s[0] for s in SPLICES])
 def test_a_splice_changes_what_it_means_and_nothing_else(path: str, before: str, after: str, tmp_path: Path) -> None:
+    (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_bytes(before.encode())
     assert mended(tmp_path, identifier="rds-ca-rsa2048-g1") == []
     assert (tmp_path / path).read_bytes().decode() == after

@@ -14,15 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ...errors import InputError
-from .._awsapi import Login, installed, operation_of, session
+from .._awsapi import Login, installed, operation_of, partition, session
 from ._finding import Harvest, Limit
 from ._look import look
 
 Session = Any
 Source = tuple[str, Callable[[Session], Iterator[tuple[str, str]]]]
 _ODD = re.compile(r"[^\w.\-:@+=,/]")
-ANYWHERE = "us-east-1"
-"""A region that is on in every account: where one asks for the others when none is named."""
 ENOUGH = 20_000
 """Things of one kind in one region: beyond it the scan says that it stopped."""
 
@@ -121,7 +119,7 @@ def account(profiles: Sequence[str], regions: Sequence[str], roles: Sequence[str
         if not door:
             raise InputError("no AWS region is named", hint="use `--region eu-west-1` or `--all-regions`")
         try:
-            first = session(login, ANYWHERE if door == "all" else door)
+            first = session(login, partition(login).first if door == "all" else door)
             names = _regions(first) if door == "all" else list(dict.fromkeys(regions)) or [door]
         except errors as error:
             if not login.role:

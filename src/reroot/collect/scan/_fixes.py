@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...authorities._partitions import of_address
 from ...errors import RerootError
 from ...pki.certificate import Certificate
 from . import reader_for
@@ -23,7 +24,6 @@ from ._look import look
 from ._steps import CURRENT, FROZEN
 from ._text import Text
 
-BUNDLE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 WEAK = frozenset({"require", "prefer", "allow", "no-verify"})
 SPELLINGS = {"npgsql": "VerifyFull"}
 
@@ -206,7 +206,9 @@ def _wanted(finding: Finding, text: str, identifier: str | None) -> Iterable[Spl
         return
     written = text[roots.start : roots.end]
     if finding.rule == "RR204" and FROZEN.fullmatch(written) and "$" not in written:
-        yield Splice(roots.start, roots.end, BUNDLE, "RR204")
+        bundle = of_address(written).bundle()  # GovCloud's and China's roots are in no other partition's bundle
+        if bundle:
+            yield Splice(roots.start, roots.end, bundle, "RR204")
     if (
         finding.kind == "infrastructure"
         and identifier

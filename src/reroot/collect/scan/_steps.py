@@ -21,7 +21,9 @@ FROZEN = re.compile(
     re.IGNORECASE,
 )
 CURRENT = re.compile(
-    r"(?:https?://)?truststore\.pki\.(?:us-gov-[\w-]+\.)?rds\.(?:amazonaws\.com(?:\.cn)?)(?:/[\w./\-${}]*)?", re.IGNORECASE
+    r"(?:https?://)?(?:truststore\.pki\.(?:us-gov-[\w-]+\.)?rds\.amazonaws\.com(?:\.cn)?|rds-truststore\.s3\.cn-[\w-]+\.amazonaws\.com\.cn)"
+    r"(?:/[\w./\-${}]*)?",
+    re.IGNORECASE,
 )
 CLOUD = re.compile(
     r"https?://[\w.\-]{0,100}(?:digicert\.com|microsoft\.com|globalsign\.(?:com|net)|pki\.goog)/[\w./\-%]{0,200}?(?:DigiCertGlobalRoot\w{0,30}|BaltimoreCyberTrust\w{0,30}|Microsoft[\w%]{0,40}RSA[\w%]{0,60}|roots)"
@@ -173,7 +175,7 @@ def _addresses(page: Page, path: str, harvest: Harvest, body: str, theirs: bool,
     lowered = body.lower()
     for pattern, rule, word in (
         (FROZEN, "RR204", "rds-downloads"),
-        (CURRENT, "RR205", "truststore.pki"),
+        (CURRENT, "RR205", "truststore"),
         (CLOUD, "RR205", "root"),
     ):
         if word not in lowered or (pattern is CLOUD and "http" not in lowered):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ...authorities._partitions import in_arn
 from ._views import arn, certificate_view, cluster_view, event_view, instance_view, resource_id, snapshot_view
 from ._wire import Fault
 from .world import ACCOUNT, Instance, World
@@ -240,7 +241,7 @@ def list_tags(world: World, region: str, given: Given) -> Values:
 
 
 def caller(world: World, region: str, given: Given) -> Values:
-    return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/lab", "UserId": "AIDALAB"}
+    return {"Account": ACCOUNT, "Arn": f"arn:{in_arn(region)}:iam::{ACCOUNT}:user/lab", "UserId": "AIDALAB"}
 
 
 def _page(found: Sequence[Values], given: Given, name: str) -> Values:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ...authorities._partitions import in_arn
 from ._answers import Given, Values
 from ._views import cluster_snapshot_view, cluster_view, instance_view, snapshot_view
 from ._wire import Fault, fault
@@ -25,7 +26,7 @@ def create_replica(world: World, region: str, given: Given) -> Values:
 
 
 def restore_snapshot(world: World, region: str, given: Given) -> Values:
-    name = given.get("DBSnapshotIdentifier", "").removeprefix(f"arn:aws:rds:{region}:").rpartition("snapshot:")[2]
+    name = given.get("DBSnapshotIdentifier", "").removeprefix(f"arn:{in_arn(region)}:rds:{region}:").rpartition("snapshot:")[2]
     of = world.snapshots.get((region, name))
     if of is None or of.cluster:
         raise fault("DBSnapshotNotFoundFault", f"DBSnapshot not found: {name}")

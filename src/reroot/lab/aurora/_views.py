@@ -5,12 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from ...authorities._partitions import in_arn
 from ._catalogue import Authority, Region
 from .world import ACCOUNT, Cluster, Happening, Instance, Snapshot, World
 
 
 def arn(region: str, kind: str, id: str) -> str:
-    return f"arn:aws:rds:{region}:{ACCOUNT}:{kind}:{id}"
+    return f"arn:{in_arn(region)}:rds:{region}:{ACCOUNT}:{kind}:{id}"
 
 
 def resource_id(one: Instance) -> str:
@@ -91,7 +92,7 @@ def certificate_view(region: Region, one: Authority) -> dict[str, Any]:
         "Thumbprint": one.thumbprint,
         "ValidFrom": one.root.certificate.not_valid_before_utc,
         "ValidTill": one.root.certificate.not_valid_after_utc,
-        "CertificateArn": f"arn:aws:rds:{region.name}::cert:{one.id}",
+        "CertificateArn": f"arn:{in_arn(region.name)}:rds:{region.name}::cert:{one.id}",
         "CustomerOverride": region.override == one.id,
     }
     if region.override == one.id and region.override_until is not None:
