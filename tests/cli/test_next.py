@@ -48,7 +48,7 @@ def told(*words):
             (
                 "rotate p.json -i 'my fleet.toml' --ledger l.sqlite --execute",
                 "rotate p.json -i 'my fleet.toml' --ledger l.sqlite --through trust --execute",
-                "plan -i 'my fleet.toml'",
+                "plan -i 'my fleet.toml' --ledger l.sqlite",
                 "rollback -i 'my fleet.toml' --ledger l.sqlite",
             ),
         ),

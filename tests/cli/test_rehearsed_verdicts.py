@@ -22,16 +22,16 @@ def fleet(tmp_path_factory):
         yield running
 
 
-def rehearse(fleet, client, roots, *more, key=True, check=0):
+def rehearse(fleet, client, roots, *more, key=True, ledger="reroot.sqlite", check=0):
     port = fleet.servers[0].port
     dsn = f"host={HOST} port={port} user=app dbname=postgres sslmode=verify-full sslrootcert={fleet.folder / roots}"
     keyed = ("--next-key", "east.key") if key else ()
-    kept = ("--ledger", "reroot.sqlite", "--rotation", "lab", "--client", client)
+    kept = ("--ledger", ledger, "--rotation", "lab", "--client", client)
     return fleet.run("rehearse", "--next", "east.crt", *keyed, *kept, *more, "--", "psql", dsn, check=check)
 
 
-def judged(fleet, client):
-    plan = json.loads(fleet.run("plan", "--json", check=None).stdout)["plan"]
+def judged(fleet, client, *words):
+    plan = json.loads(fleet.run("plan", "--json", *words, check=None).stdout)["plan"]
     return next(j for j in plan["judgements"] if j["client"] == client)
 
 
@@ -73,6 +73,20 @@ def test_a_rehearsal_turns_unknown_into_an_answer(fleet):
     clients = fleet.client("stranger", store="both.pem").replace('"libpq"\nversion', '"nobody-knows"\nversion')
     fleet.write(clients=clients + "started = 2099-01-01T00:00:00Z\n")
     assert judged(fleet, "stranger")["verdict"] == "ready"
+
+
+def test_a_ledger_that_is_named_counts_in_place_of_the_inventorys(fleet):
+    """For the plan, for one client's page, and for the dry run that goes by both."""
+    (fleet.folder / "elsewhere.pem").write_bytes(fleet.old.cert_pem + fleet.next.cert_pem)
+    fleet.write(clients=fleet.client("elsewhere", store="elsewhere.pem"))
+    rehearse(fleet, "elsewhere", "old.pem", ledger="other.sqlite", check=1)
+    assert judged(fleet, "elsewhere")["verdict"] == "ready"
+    assert judged(fleet, "elsewhere", "--ledger", "other.sqlite")["verdict"] == "breaks"
+    named = fleet.run("explain", "elsewhere", "--ledger", "other.sqlite", "--json", check=1).stdout
+    assert {j["verdict"] for j in json.loads(named)["judgements"]} == {"breaks"}
+    assert {j["verdict"] for j in json.loads(fleet.run("explain", "elsewhere", "--json").stdout)["judgements"]} == {"ready"}
+    said = fleet.run("plan", "--ledger", "other.sqlite", check=1).stdout
+    assert "reroot rotate plan.json --through trust --ledger other.sqlite" in said.replace("`", "")
 
 
 def test_without_the_key_it_cannot_say_yes(fleet):

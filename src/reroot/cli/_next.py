@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 SHARED = {
-    "plan": ("inventory_path",),
+    "plan": ("inventory_path", "ledger"),
     "rotate": ("inventory_path", "ledger"),
     "rollback": ("inventory_path", "ledger"),
     "status": ("inventory_path", "ledger"),

@@ -30,7 +30,9 @@ def rule(subject: str) -> Rule | None:
     return BY_NAME.get(subject)
 
 
-def client(name: str, server: str | None, inventory_path: Path, now: datetime) -> tuple[Document, bool] | None:
+def client(
+    name: str, server: str | None, inventory_path: Path, now: datetime, ledger: str | None = None
+) -> tuple[Document, bool] | None:
     """A client of the inventory, with every server it reaches, and whether all is well; None when there is no such client."""
     if not inventory_path.exists():
         return None
@@ -43,7 +45,7 @@ def client(name: str, server: str | None, inventory_path: Path, now: datetime) -
     inventory = read(inventory_path)
     if name not in {c.name for c in inventory.clients}:
         return None
-    sight = look(inventory, now, rehearsed=rehearsals(inventory))
+    sight = look(inventory, now, rehearsed=rehearsals(inventory, ledger))
     judged = [j for j in sight.plan.judgements if j.client == name and server in (None, j.server)]
     if not judged:
         raise InputError(f"`{name}` does not reach `{server}`", where=str(inventory_path))

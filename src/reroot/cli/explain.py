@@ -15,6 +15,7 @@ from ..errors import InputError, RerootError
 from ..model import Files
 from ..reports import Document
 from ._output import Outputs, emit, output_options
+from ._rotation import ledger_option
 
 
 @click.command()
@@ -29,6 +30,7 @@ from ._output import Outputs, emit, output_options
     show_default=True,
     help="Where clients are declared.",
 )
+@ledger_option
 @click.option("--driver", help="The client's driver: libpq, psycopg2, pgjdbc … A JDBC URL needs none.")
 @click.option("--driver-version", help="Its version; without one, every version is considered.")
 @click.option("--runtime", multiple=True, metavar="NAME=VERSION", help="What it stands on: libpq=15, openssl=3.0.19, java=17 …")
@@ -47,6 +49,7 @@ def explain(
     subject: str | None,
     server: str | None,
     inventory_path: Path,
+    ledger: str | None,
     driver: str | None,
     driver_version: str | None,
     runtime: tuple[str, ...],
@@ -83,7 +86,7 @@ def explain(
     from ..collect import cases
 
     now = cases.moment(at) if at else datetime.now(UTC)
-    found = _about(subject, server, inventory_path, now, driver)
+    found = _about(subject, server, inventory_path, now, driver, ledger)
     if found is not None:
         document, well = found
         emit(document, outputs, quiet=quiet)
@@ -114,7 +117,7 @@ def explain(
 
 
 def _about(
-    subject: str, server: str | None, inventory_path: Path, now: datetime, driver: str | None
+    subject: str, server: str | None, inventory_path: Path, now: datetime, driver: str | None, ledger: str | None
 ) -> tuple[Document, bool] | None:
     """A document on a rule, a client or a file, and whether all is well with it; None for a connection string."""
     from . import _subjects
@@ -126,7 +129,7 @@ def _about(
         from ..reports._rulepage import document
 
         return document(rule), True
-    client = _subjects.client(subject, server, inventory_path, now)
+    client = _subjects.client(subject, server, inventory_path, now, ledger)
     if client is None and "=" not in subject and "://" not in subject and Path(subject).is_file():
         return _subjects.file(subject)
     return client

@@ -11,7 +11,7 @@ import click
 
 from ._next import then
 from ._output import Outputs, emit, output_options, write_whole
-from ._rotation import inventory_option, matrix, obstacle_lines, rehearsals
+from ._rotation import inventory_option, ledger_option, matrix, obstacle_lines, rehearsals
 
 if TYPE_CHECKING:
     from ..app.survey import Sight
@@ -22,15 +22,17 @@ Gates = list[tuple["Phase", int, tuple["Obstacle", ...]]]
 
 @click.command(name="plan")
 @inventory_option
+@ledger_option
 @click.option(
     "--save", type=click.Path(path_type=Path), default=Path("plan.json"), show_default=True, help="Where the plan goes."
 )
 @output_options
 @click.pass_context
-def COMMAND(ctx: click.Context, inventory_path: Path, save: Path, outputs: Outputs, quiet: bool) -> None:
+def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, save: Path, outputs: Outputs, quiet: bool) -> None:
     """Look at every server, trust store and client of the inventory, and say what the rotation does to each.
 
-    Nothing is changed. The plan is saved with its SHA-256; `reroot rotate` refuses it when the fleet has changed since.
+    Nothing is changed. The plan is saved with its SHA-256; `reroot rotate` refuses it when the fleet has changed since. Rehearsals that
+    were kept in the ledger count.
 
     Exit code 1: something stands before a cut-over. 4: something could not be read, so nobody may take the answer for the whole.
     """
@@ -42,7 +44,7 @@ def COMMAND(ctx: click.Context, inventory_path: Path, save: Path, outputs: Outpu
 
     now = datetime.now(UTC)
     inventory = read(inventory_path)
-    sight = look(inventory, now, rehearsed=rehearsals(inventory))
+    sight = look(inventory, now, rehearsed=rehearsals(inventory, ledger))
     gates = gates_of(sight, now)
     blocking = {(o.subject, o.reason.code) for phase, _, found in gates for o in found if o.waiver is None and counts(phase, o)}
     document = Document(
