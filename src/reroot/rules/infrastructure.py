@@ -28,9 +28,10 @@ FAMILY = (
         "ca-identifier-absent",
         "note",
         "follows the provider's default",
-        "A database instance names no certificate authority.",
+        "A database names no certificate authority.",
         "New instances get the account's default, which changes without notice here.",
-        fix="Set `ca_cert_identifier` on purpose.",
+        fix="Set `ca_cert_identifier` on purpose. CloudFormation has no such property for a cluster: set the account's default with "
+        "`reroot default-ca`.",
     ),
     Rule(
         "RR504",

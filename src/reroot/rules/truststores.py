@@ -39,7 +39,8 @@ FAMILY = (
         "breaks",
         "The address of this bundle stopped being updated.",
         "`s3.amazonaws.com/rds-downloads` still answers, with the roots of 2020: the bundle lacks every root that came later.",
-        fix="Use `https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem`; for GovCloud and China `reroot trust bundle --for aws:REGION` names theirs.",
+        fix="Use `https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem`; for GovCloud and China "
+        "`reroot trust bundle --for aws:REGION` names theirs.",
     ),
     Rule(
         "RR205",

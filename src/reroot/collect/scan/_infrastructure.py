@@ -16,6 +16,9 @@ _NAME = re.compile(
 )
 _CDK = re.compile(r"CaCertificate\.(?:RDS_CA_(\w+)|of\(\s*[\"']([\w-]+))")
 _RESOURCE = re.compile(r"resource aws_(db_instance|rds_cluster_instance|rds_cluster)\b")
+_FORMED = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster")
+"""CloudFormation's. Its cluster has no property for the CA (the schema of AWS::RDS::DBCluster), so that a Multi-AZ one, whose members are
+nowhere else in the template, always gets the account's default."""
 _STRANGER = re.compile(r"mysql|maria|oracle|sqlserver|docdb|neptune|db2", re.IGNORECASE)
 _FORCED = frozenset({"rdsforcessl"})
 _CLOUD_SQL = {
@@ -131,10 +134,12 @@ def _absent(page: Page, path: str, harvest: Harvest, block: int, by_block: dict[
 
 def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int, list[Entry]]) -> None:
     for block in page.blocks:
-        kind = next((e for e in by_block.get(block.index, ()) if e.name == "Type" and e.value == "AWS::RDS::DBInstance"), None)
+        kind = next((e for e in by_block.get(block.index, ()) if e.name == "Type" and e.value in _FORMED), None)
         if kind is None:
             continue
         inside = [e for e in page.entries if e.block != block.index and block.start <= e.start <= (block.end or 1 << 60)]
+        if kind.value == "AWS::RDS::DBCluster" and not any(_is_multi_az(e) for e in inside):
+            continue
         engine = next((e.value for e in inside if e.name == "Engine"), "")
         taken = next(
             (b for b in page.blocks if block.start <= b.start <= (block.end or 1 << 60) and _NAME.match(squeezed(b.label))), None
