@@ -2,8 +2,9 @@
 AWS's partitions: groups of regions that share nothing, each with ARNs, host names and published roots of its own.
 
 Ids, the regions' names and the endings of host names are those of botocore's ``partitions.json``, and a test compares them with it.
-The addresses of roots are those of the RDS user guides of AWS, of GovCloud and of China. Where no guide that we could read names one,
-there is none here: a guess would be an address that nobody watches.
+The addresses of roots are AWS's and GovCloud's by the RDS user guide ("Using SSL/TLS"); China's by Teleport's database service
+(``lib/srv/db/ca.go``), which cites China's edition of it. Where nothing that we could read names an address there is none here: a guess
+would be an address that nobody watches.
 """
 
 from __future__ import annotations
