@@ -121,6 +121,34 @@ def test_channel_binding_is_never_had_in_plaintext():
     assert verdict.foresee(policy, STRANGER, Server(Accepts.HOST), CHAIN, "db.corp.test", NOW).outcome is R
 
 
+# ── certificates that may not sign ───────────────────────────────────────────────────────────────
+
+TLS_12 = {"host": "db.corp.test", "sslmode": "require", "ssl_max_protocol_version": "TLSv1.2"}
+NODE_12 = {"host": "db.corp.test", "ssl": {"rejectUnauthorized": False, "maxVersion": "TLSv1.2"}}
+
+
+@pytest.mark.parametrize(
+    ("driver", "known", "key", "usage", "outcome"),
+    [
+        pytest.param("libpq", {"options": TLS_12}, "ec256", ("key_agreement",), R, id="ec"),
+        pytest.param("libpq", {"options": TLS_12}, "ed25519", ("key_encipherment",), R, id="eddsa"),
+        pytest.param("libpq", {"options": TLS_12}, "rsa2048", ("key_encipherment",), U, id="rsa-needs-no-signature-by-its-usage"),
+        pytest.param("libpq", {"options": TLS_12}, "ec256", None, U, id="no-usage-forbids-nothing"),
+        pytest.param("libpq", {"options": TLS_12 | {"sslmode": "prefer"}}, "ec256", ("key_agreement",), P, id="prefer-falls"),
+        pytest.param("libpq", {"options": {"host": "db.corp.test", "sslmode": "require"}}, "ec256", ("key_agreement",), U, id="tls-1.3-does-not-ask"),
+        pytest.param("asyncpg", {"dsn": "postgresql://db.corp.test/d?sslmode=prefer&ssl_max_protocol_version=TLSv1.2"}, "ec256", ("key_agreement",), P, id="asyncpg-prefer-falls"),
+        pytest.param("node-postgres", {"options": NODE_12}, "ec256", ("key_agreement",), R, id="node"),
+        pytest.param("lib-pq", {"dsn": "host=db.corp.test sslmode=prefer ssl_max_protocol_version=TLSv1.2"}, "ec256", ("key_agreement",), R, id="lib-pq-is-past-its-fallback-when-it-shakes-hands"),
+    ],
+)  # fmt: skip
+def test_a_key_that_may_not_sign_has_no_cipher_of_tls_12(driver, known, key, usage, outcome):
+    versions = {"libpq": "17", "asyncpg": "0.32.0", "node-postgres": "8.22.0", "lib-pq": "1.12.3"}
+    runtime = {"asyncpg": {"python": "3.11.7"}, "node-postgres": {"node": "22.0.0"}}.get(driver, {})
+    given = Given(driver, version=versions[driver], home="/nowhere", files=machine({}), runtime=runtime, **known)
+    chain = served(ca.leaf(NEXT, "db.corp.test", key=key, key_usage=usage))
+    assert verdict.answer(given, Server(Accepts.HOST), chain, NOW).foreseen.outcome is outcome
+
+
 # ── judge ────────────────────────────────────────────────────────────────────────────────────────
 
 JUDGED = {

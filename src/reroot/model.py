@@ -268,6 +268,7 @@ class TrustPolicy:
     PostgreSQL's request for it. ``next_host`` is true when a failed TLS handshake moves on to the next host.
     ``opens_roots`` is true when the trust store is opened, and must load, although the chain is not checked.
     ``socket_is_plain`` is true when TLS plays no part on a unix socket.
+    ``is_tls_12`` is true when the settings leave out every version of TLS after 1.2.
     ``blocked`` names what makes every TLS attempt of this client fail before any certificate is judged (an unreadable
     root file …): its code and text. ``refused`` does the same for the connection as a whole.
     ``undecidable`` names a fact that settings cannot tell, with the way to find out.
@@ -287,6 +288,7 @@ class TrustPolicy:
     crl_folder: str = ""
     stack: Stack = Stack("openssl")
     reread: Reread = Reread.EACH_CONNECTION
+    is_tls_12: bool = False
     blocked: Reason | None = None
     socket_is_plain: bool = True
     opens_roots: bool = False

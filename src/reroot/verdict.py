@@ -30,7 +30,7 @@ from .model import (
     Verdict,
 )
 from .pki import Certificate, TrustSet
-from .pki.judge import check_chain, check_name, handshake_doubt, parse_failure
+from .pki.judge import check_chain, check_name, handshake_doubt, no_cipher_of_tls_12, parse_failure
 from .pki.public_roots import may_be_public
 from .roots import Roots, collect
 
@@ -230,6 +230,9 @@ def _handshake(
     unreadable = parse_failure(policy.stack, chain) if chain is not None else None
     if unreadable is not None:
         return Handshake.FAILED, (unreadable,)
+    no_cipher = no_cipher_of_tls_12(chain) if chain is not None and policy.is_tls_12 else None
+    if no_cipher is not None:
+        return Handshake.FAILED, (no_cipher,)
     if chain is None and (policy.chain or policy.names):
         return Handshake.UNDECIDED, (Reason("chain-unknown", "which chain the server presents is not known"),)
     if chain is None:

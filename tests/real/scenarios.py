@@ -107,6 +107,9 @@ def _tables() -> Iterator[Scenario]:
         ("right", "wrong", "new-old", "damaged-first", "empty", "missing"), (*verifying, "prefer"), ("new", "two")
     ):
         yield Scenario(store=store, mode=mode, chain=chain, extra="node-extra")
+    # Keys that may not sign have no cipher of TLS 1.2.
+    for chain, mode in product(("odd-ku", "new", "rsa", "ec384", "ed25519"), MODES):
+        yield Scenario(chain=chain, mode=mode, extra="tls-1.2", store="right", accepts="host")
     # One thing more.
     for extra, mode, host, accepts in product(EXTRAS, MODES, ("db1.lab.test", "127.0.0.1"), ("hostssl", "host")):
         yield Scenario(extra=extra, mode=mode, host=host, accepts=accepts, store="right")

@@ -346,7 +346,7 @@ def psqlodbc(s: Scenario, t: Target) -> Spelled | None:
 
 def go(s: Scenario, t: Target) -> Spelled | None:
     """lib/pq and pgx read libpq's words, their own way."""
-    if s.extra not in (None, "ssl=true", "system", "system-file", "direct", "twice") or (s.crl_at == "env" and s.crl):
+    if s.extra not in (None, "ssl=true", "system", "system-file", "direct", "twice", "tls-1.2") or (s.crl_at == "env" and s.crl):
         return None
     pairs: list[tuple[str, str]] = []
     env: dict[str, str] = {}
@@ -364,6 +364,8 @@ def go(s: Scenario, t: Target) -> Spelled | None:
         store_into(pairs, env, s, t)
     if s.extra == "direct":
         pairs.append(("sslnegotiation", "direct"))
+    if s.extra == "tls-1.2":
+        pairs.append(("ssl_max_protocol_version", "TLSv1.2"))
     if s.extra == "twice":
         pairs.insert(0, ("sslmode", "disable"))
     if s.form == "keywords":

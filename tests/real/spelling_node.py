@@ -24,12 +24,14 @@ def node_postgres(s: Scenario, t: Target) -> Spelled | None:
         return None
     if s.extra == "node-extra":
         return _beside_nodes_own(s, t, node_postgres)
-    if s.extra not in (None, "ssl=true", "twice", "context", "direct"):
+    if s.extra not in (None, "ssl=true", "twice", "context", "direct", "tls-1.2"):
         return None
-    if s.form == "settings" or s.extra == "context":
+    if s.form == "settings" or s.extra in ("context", "tls-1.2"):
         ssl = _node_ssl(s, t)
         if ssl is _NO_WAY:
             return None
+        if s.extra == "tls-1.2" and ssl:
+            ssl = {"maxVersion": "TLSv1.2"} | ({} if ssl is True else ssl)
         options: dict[str, Any] = {"host": s.host, "port": t.port, "user": t.user, "database": t.database}
         if ssl is not None:
             options["ssl"] = ssl

@@ -59,6 +59,7 @@ def policy(given: Given, ssl: TlsOptions, *, each_connection: bool = False, sour
         ask=Ask.ALWAYS,
         stack=stack(given, ssl),
         reread=Reread.EACH_CONNECTION if each_connection and roots.origin is RootsFrom.SETTING else Reread.AT_START,
+        is_tls_12=ssl.get("maxVersion") == "TLSv1.2",
         blocked=_blocked(ssl),
         undecidable=_undecidable(given, ssl, verifies),
         socket_is_plain=False,

@@ -109,7 +109,8 @@ def _from_mode(given: Given, settings: Settings, version: tuple[int, ...]) -> Tr
     )
     if mode.ask is Ask.NEVER:
         return replace(base, reasons=(_said(settings, "TLS is never asked for", "tls-not-asked"),))
-    base = replace(base, blocked=_without_alpn(base, version) or _too_old(settings))
+    is_tls_12 = settings.get("ssl_max_protocol_version") in ("TLSv1.2", "TLSv1_2")
+    base = replace(base, is_tls_12=is_tls_12, blocked=_without_alpn(base, version) or _too_old(settings))
     checked = _own_context(given, settings, base, mode) if version >= ROOT_FILE else _default_context(given, settings, base, mode, version)
     return replace(checked, refused=checked.refused or _client_certificate(given, settings, version))
 

@@ -4,6 +4,7 @@ lib/pq 1.10.5 to 1.12: TLS is required unless sslmode says otherwise, and the ve
 Up to 1.10 ``verify-ca`` checks the host name too, unless the host is an address or ``sslsni=0``. As of 1.12 there are ``prefer`` and
 ``allow``, and ``~/.postgresql/root.crt`` is read where it exists and sslmode is set: ``prefer`` then falls to plaintext on
 distrust, as libpq does.
+Without a root file the handshake is left until after that, so nothing falls when it fails (its issue 1355).
 ``require`` with a root file that does not exist checks nothing. ``sslmode=pqgo-NAME`` is decided by code.
 """
 
@@ -292,20 +293,22 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         return TrustPolicy(Ask.ALWAYS, stack=_go.stack(given), undecidable=decided)
     mode = MODES[name]
     roots, blocked = _roots(given, settings, mode, version)
+    blocked = None if mode.ask is Ask.NEVER else blocked or _client_certificate(given, settings)
     chain = mode.chain or roots.origin is not RootsFrom.NONE
     falls = mode.ask is Ask.IF_OFFERED
     return TrustPolicy(
         ask=mode.ask,
         chain=chain and mode.ask is not Ask.NEVER,
         names=_go.names(given) if mode.names or (chain and _names_anyway(settings, version)) else "",
-        on_distrust=OnDistrust.PLAINTEXT if falls else OnDistrust.FAIL,
+        on_distrust=OnDistrust.PLAINTEXT if falls and (chain or blocked) else OnDistrust.FAIL,
         on_no_tls=OnDistrust.PLAINTEXT if mode.ask in (Ask.IF_OFFERED, Ask.IF_NEEDED) else OnDistrust.FAIL,
         on_rejection=mode.ask is Ask.IF_NEEDED,
         next_host=True,
         direct=settings.get("sslnegotiation") == "direct" and version >= CONFIG,
         roots=roots,
         stack=_go.stack(given),
-        blocked=None if mode.ask is Ask.NEVER else blocked or _client_certificate(given, settings),
+        is_tls_12=settings.get("ssl_max_protocol_version") == "TLSv1.2",
+        blocked=blocked,
         refused=_go.refused_parameter(settings.unknown, SOURCE),
         undecidable=_undecidable(given, settings, mode, version),
         reasons=(_reason(settings, name, chain, falls),),

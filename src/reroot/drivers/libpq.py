@@ -72,6 +72,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         crls=_crls(given, settings),
         crl_folder=settings.get("sslcrldir"),
         stack=stack(given),
+        is_tls_12=settings.get("ssl_max_protocol_version").lower() == "tlsv1.2",
         blocked=_blocked(given, settings, mode, roots, exists),
         refused=_refused(given, settings),
         undecidable=_undecidable(given, settings, mode, exists),

@@ -44,6 +44,19 @@ def parse_failure(stack: Stack, chain: Chain) -> Reason | None:
     return None if look is None else look(chain)
 
 
+def no_cipher_of_tls_12(chain: Chain) -> Reason | None:
+    """Why a server with *chain* finds no cipher of TLS 1.2 or older, whatever the client offers; None when it does.
+
+    Such a cipher has the server's key sign. For other keys than RSA's, OpenSSL lets it where the certificate's key usage says so, or
+    says nothing (``ssl_set_masks`` in ``ssl/ssl_lib.c``; seen with OpenSSL 3.0); TLS 1.3 does not ask.
+    """
+    leaf = chain[0]
+    if not leaf.is_readable or leaf.key[0] == "rsa" or leaf.key_usage is None or leaf.key_usage.digital_signature:
+        return None
+    text = "the certificate's key usage forbids signatures, without which its server has no cipher for TLS 1.2, and the settings rule out TLS 1.3"
+    return Reason("no-shared-cipher", text, "OpenSSL, ssl/ssl_lib.c")
+
+
 def handshake_doubt(stack: Stack, chain: Chain) -> Reason | None:
     """Why it is not known whether *stack* and a server with *chain* agree on a handshake at all, before anything is checked."""
     look = DOUBTFUL.get(stack.family)

@@ -136,4 +136,14 @@ FAMILY = (
         fix="Leave `sslnegotiation=direct` out until every server is at 17.",
         codes=("server-version-unknown", "direct-tls-unsupported", "direct-tls-without-alpn"),
     ),
+    Rule(
+        "RR414",
+        "no-shared-cipher",
+        "error",
+        "refused, or falls back to plaintext",
+        "The server's certificate may not be used for a cipher of TLS 1.2, and the client speaks nothing newer.",
+        "The key usage of a certificate with an EC or EdDSA key leaves out `digitalSignature`. With TLS 1.3 it works all the same, so a test"
+        " with a modern client does not show it.",
+        fix="Have the server's certificate issued with `digitalSignature` among its key usage.",
+    ),
 )
