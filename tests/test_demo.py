@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from reroot.collect.inventory import read
 from reroot.lab.clients import available
 from reroot.lab.postgres import clean_environment
 
@@ -57,6 +58,11 @@ def test_the_demo_goes_from_the_old_root_to_the_next_without_one_failed_connecti
     assert "old-crm → orders: there are no rules for the driver" in report, "the gate names what holds it"
     assert "the old root retired" in report
     assert (tmp_path / "reroot-demo" / "reroot.sqlite").stat().st_size > 0
+    left = read(tmp_path / "reroot-demo" / "reroot.toml")
+    assert left.old_root.title == "demo-root-2019", "what is left is complete: the commands can be asked about it"
+    assert all((left.base / store).is_file() for client in left.clients for store in client.trust_stores)
+    assert str(workplace) not in "".join(client.dsn.reveal() for client in left.clients if client.dsn)
+    assert not list((tmp_path / "reroot-demo").rglob("*.key"))
     assert not list(workplace.iterdir()), "everything temporary is gone"
     assert not processes_beneath(workplace)
     for driver, version in available().items():

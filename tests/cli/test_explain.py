@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -172,6 +174,53 @@ def test_a_rule_has_a_page(subject):
 def test_bad_words_are_told_apart(words, message):
     done = run(*words)
     assert message in str(done.exception)
+
+
+INVENTORY = """
+[rotation]
+name = "r"
+old_root = "root.pem"
+next_root = "root.pem"
+
+[[server]]
+name = "east"
+host = "db.corp.test"
+
+[[client]]
+name = "orders-api"
+driver = "libpq"
+reaches = ["east"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "is_declared", "hint"),
+    [
+        pytest.param("orders-apx", True, "did you mean `orders-api`?", id="a-slip-in-a-clients-name"),
+        pytest.param("silent-plaintext-falback", True, "did you mean `silent-plaintext-fallback`?", id="a-slip-in-a-rules-name"),
+        pytest.param("zzz", True, "clients are `orders-api`", id="nothing-like-it"),
+        pytest.param("orders-api", False, "name it with `-i`", id="a-client-from-the-wrong-folder"),
+    ],
+)
+def test_a_word_that_is_nothing_is_not_taken_for_a_connection_string(files, word, is_declared, hint):
+    place = files / "reroot.toml"
+    if is_declared:
+        place.write_text(INVENTORY)
+    done = run(word, "-i", str(place))
+    assert f"`{word}` is no connection string, rule, file or client" in str(done.exception)
+    assert hint in done.exception.hint
+
+
+def test_a_folder_is_for_scan(files):
+    done = run(str(files / "home"))
+    assert "is a folder" in str(done.exception)
+    assert "reroot scan" in done.exception.hint
+
+
+def test_a_rule_is_explained_without_reading_certificates():
+    code = "import sys; from reroot.cli import reroot; reroot(['explain', 'RR104'], standalone_mode=False); print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_a_settings_file_is_explained_with_the_rules_it_meets(tmp_path):

@@ -244,3 +244,20 @@ def test_what_is_no_time_is_refused(text):
 def test_what_cannot_be_used_is_an_error(words, says):
     with pytest.raises(InputError, match=says):
         run(*words)
+
+
+def test_a_server_that_does_not_answer_is_told_while_there_is_time_to_mend_it(tmp_path):
+    words = ["host=127.0.0.1 port=1 user=u password=hunter2 dbname=d", "--for", "600", "--every", "0.2"]
+    program = "from reroot.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "observe", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline().startswith("watching 127.0.0.1:1")
+        said = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        out, rest = running.communicate(timeout=60)
+    assert said.startswith("127.0.0.1:1: ")
+    assert said.endswith("it is tried again\n")
+    assert "hunter2" not in said + out + rest
+    assert running.returncode == 130

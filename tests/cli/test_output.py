@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from reroot.cli import reroot
 from reroot.cli._output import write_whole
 from reroot.errors import InputError
+from reroot.reports.text import counted
 
 
 def run(*words: str):
@@ -70,3 +73,45 @@ def test_help_comes_at_once_for_every_command():
         done = runner.invoke(reroot, [name, "--help"])
         assert done.exit_code == 0, name
         assert "Usage:" in done.output
+
+
+def started(*words: str, out: object) -> subprocess.CompletedProcess[str]:
+    """The program itself: what becomes of an error of the machine is decided in its ``main``."""
+    command = [sys.executable, "-c", "from reroot.cli import main; main()", *words]
+    return subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("words", [("drivers",), ("explain", "RR104"), ("emit", "iam")], ids=" ".join)
+def test_a_full_disk_is_told_in_a_sentence(words):
+    with open("/dev/full", "wb") as full:
+        done = started(*words, out=full)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: cannot use the result: No space left on device")
+
+
+def test_a_result_that_nobody_can_get_is_no_fault():
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -c "from reroot.cli import main; main()" drivers >&-', sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("demo", "--out", "{}/out"), ("lab", "aurora", "--light", "--out", "{}/out")],
+    ids=["demo", "lab"],
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_started(words, tmp_path):
+    (tmp_path / "file").touch()
+    done = started(*(word.format(tmp_path / "file") for word in words), out=subprocess.PIPE)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: cannot use `")
+    assert "hint: a file stands where a folder is wanted" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 servers"), (1, "1 server"), (2, "2 servers")])
+def test_one_is_not_many(number, said):
+    assert counted(number, "server") == said

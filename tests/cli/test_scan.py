@@ -85,7 +85,7 @@ def test_the_last_line_counts_and_names_the_next_command(tmp_path: Path) -> None
     (tmp_path / "a.env").write_text(VERIFIES)
     assert (
         run(str(tmp_path)).stdout.splitlines()[-1]
-        == "1 findings in 1 files: 1 errors, 0 warnings, 0 notes. next: `reroot explain RR101`"
+        == "1 finding in 1 file: 1 error, 0 warnings, 0 notes. next: `reroot explain RR101`"
     )
 
 

@@ -141,6 +141,15 @@ def test_a_leaf_is_no_root(folder):
         read(folder / "reroot.toml")
 
 
+def test_a_waiver_until_a_day_is_told_how_a_time_is_written(folder):
+    waiver = '[[waiver]]\nclient = "c"\nserver = "*"\nby = "me"\nreason = "x"\nuntil = 2027-01-01\n'
+    (folder / "reroot.toml").write_text(f"{WHOLE.partition('[[waiver]]')[0]}\n{waiver}")
+
+    with pytest.raises(InputError, match="expected a date with its time, got a date alone") as raised:
+        read(folder / "reroot.toml")
+    assert raised.value.hint == "write `2027-01-31T00:00:00Z`"
+
+
 def test_two_of_one_name_are_refused(folder):
     (folder / "reroot.toml").write_text(WHOLE + '\n[[server]]\nname = "east"\nhost = "h"\n')
 

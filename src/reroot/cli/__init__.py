@@ -7,13 +7,14 @@ To add a command, add a file here which defines ``COMMAND`` and whose docstring 
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
 import click
 
 from .. import __version__, registry
-from ..errors import RerootError
+from ..errors import InputError, RerootError
 
 ORDER = (
     "explain",
@@ -37,6 +38,17 @@ ORDER = (
     "demo-aurora",
 )
 """The order of a rotation, for the help page; what is not named here follows by name."""
+
+
+ENVIRONMENT = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EACCES: "who runs this may not; name another place, or run it as somebody who may",
+    errno.EPERM: "who runs this may not; name another place, or run it as somebody who may",
+    errno.EROFS: "the file system is read-only; name another place",
+    errno.ENOTDIR: "a file stands where a folder is wanted",
+}
+"""What is wrong with the machine and not with the program, wherever it shows; anything else that no command foresaw is a fault of ours."""
 
 
 class Commands(click.Group):
@@ -92,6 +104,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 141
+    except OSError as error:
+        if error.errno not in ENVIRONMENT:
+            raise
+        place = f"`{error.filename}`" if error.filename is not None else "the result"
+        show(InputError(f"cannot use {place}: {error.strerror}", hint=ENVIRONMENT[error.errno]))
+        code = InputError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

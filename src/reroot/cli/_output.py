@@ -86,6 +86,8 @@ def write_whole(path: Path, result: str | bytes) -> None:
 
 
 def _to_terminal(name: str, rendered: str) -> None:
+    if sys.stdout is None:  # closed by whoever started us: there is nobody to tell
+        return
     if name == "text" and sys.stdout.isatty():
         from rich.console import Console
         from rich.text import Text

@@ -67,8 +67,29 @@ def client(
     return Document("client", values, lambda: _client_text(name, judged)), all(j.verdict in PASSES for j in judged)
 
 
+def refuse_word(subject: str, inventory_path: Path) -> None:
+    """``InputError`` for a word that is neither a rule, a client, a file nor a connection string: a slip of the keyboard, or of the
+    folder."""
+    if "=" in subject or not re.fullmatch(r"[^\s:]+", subject):
+        return
+    if Path(subject).is_dir():
+        raise InputError(f"`{subject}` is a folder", hint=f"`reroot scan {subject}` looks at every file in it")
+    if not inventory_path.exists():
+        hint = f"clients are declared in `{inventory_path}`, which is not here: name it with `-i`"
+    else:
+        from difflib import get_close_matches
+
+        from ..collect.inventory import read
+        from ..rules import BY_NAME
+
+        clients = [c.name for c in read(inventory_path).clients]
+        near = get_close_matches(subject, [*clients, *BY_NAME], n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"clients are {', '.join(f'`{c}`' for c in clients[:10]) or 'not declared'}"
+    raise InputError(f"`{subject}` is no connection string, rule, file or client", hint=hint)
+
+
 def _client_text(name: str, judged: list[Judgement]) -> str:
-    from ..reports.text import MARKS
+    from ..reports.text import MARKS, counted
 
     lines = []
     for one in judged:
@@ -78,7 +99,7 @@ def _client_text(name: str, judged: list[Judgement]) -> str:
             lines.append(f"  {reason.code}: {reason.text}")
             if reason.source:
                 lines.append(f"    source: {reason.source}")
-    return "\n".join([*lines, "", f"{len(judged)} servers; next: {then('plan')} shows every client"])
+    return "\n".join([*lines, "", f"{counted(len(judged), 'server')}; next: {then('plan')} shows every client"])
 
 
 def file(path: str) -> tuple[Document, bool]:

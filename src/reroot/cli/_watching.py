@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,6 +101,7 @@ def watch(
     every: float,
     lasting: float,
     timeout: float,
+    heard: Callable[[Missed], None] | None = None,
 ) -> tuple[dict[str, Enforcement], list[Outgoing], bool]:
     """Look for as long as it lasts, then keep what was seen; what is forced, what connects out, and whether it was interrupted."""
     from ..collect.sessions import Enforcement, Hourly, Outgoing, Sample, observe
@@ -118,6 +119,8 @@ def watch(
                 out[seen.server, seen.database, seen.kind, seen.name] = seen
             else:
                 missed.append(seen)
+                if heard is not None:
+                    heard(seen)
     except KeyboardInterrupt:
         interrupted = True
     if book is not None:

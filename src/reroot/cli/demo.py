@@ -41,6 +41,7 @@ def demo(out: Path, outputs: Outputs, quiet: bool) -> None:
     from ..reports import Document
 
     began, kept = time.monotonic(), out.absolute()
+    kept.mkdir(parents=True, exist_ok=True)  # said now where it cannot be, and not after everything was shown
     aloud = not quiet and ("text", None) in outputs
     tale = story.Tale(lambda text: click.echo(text, err=not aloud) if not quiet else None)
     command = partial(_command, aloud=aloud)
@@ -129,9 +130,12 @@ def _workplace() -> Iterator[Path]:
 def _keep(folder: Path, out: Path, tale: Tale) -> None:
     from ..reports.text import visible
 
-    out.mkdir(parents=True, exist_ok=True)
     (out / "report.txt").write_text(visible("\n".join(tale.lines)) + "\n", encoding="utf-8")
-    shutil.copy(folder / "reroot.toml", out / "reroot.toml")
+    for name in ("roots", "servers", "clients"):  # what reroot.toml names, so that `status` and `plan` can be asked afterwards
+        shutil.copytree(folder / name, out / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.key"))
+    for path in (folder / "reroot.toml", *folder.glob("clients/*/database.env")):
+        moved = path.read_text(encoding="utf-8").replace(str(folder), str(out))
+        (out / path.relative_to(folder)).write_text(moved, encoding="utf-8")
     for name in ("reroot.sqlite", "reroot.sqlite-wal", "reroot.sqlite-shm"):
         if (folder / name).exists():
             shutil.copy(folder / name, out / name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -16,6 +16,9 @@ from ..model import Files
 from ..reports import Document
 from ._output import Outputs, emit, output_options
 from ._rotation import ledger_option
+
+if TYPE_CHECKING:
+    from ..pki import Certificate
 
 
 @click.command()
@@ -83,9 +86,7 @@ def explain(
         raise InputError(
             "nothing to explain", hint="give a connection string, a rule, a client or a file, or `--batch CASES.jsonl`"
         )
-    from ..collect import cases
-
-    now = cases.moment(at) if at else datetime.now(UTC)
+    now = _moment(at) if at else datetime.now(UTC)
     found = _about(subject, server, inventory_path, now, driver, ledger)
     if found is not None:
         document, well = found
@@ -109,8 +110,8 @@ def explain(
         files=machine(),
     )
     known = Server(Accepts(accepts)) if accepts else None
-    today = answer(given, known, cases.chain(chain) if chain else None, now)
-    then = answer(given, known, cases.chain(next_chain), now) if next_chain else None
+    today = answer(given, known, _chain(chain) if chain else None, now)
+    then = answer(given, known, _chain(next_chain), now) if next_chain else None
     emit(explanation(given, today, then), outputs, quiet=quiet)
     if then is not None and judge(today.foreseen, then.foreseen) is not Verdict.READY:
         context.exit(1)
@@ -132,7 +133,21 @@ def _about(
     client = _subjects.client(subject, server, inventory_path, now, ledger)
     if client is None and "=" not in subject and "://" not in subject and Path(subject).is_file():
         return _subjects.file(subject)
+    if client is None and server is None:
+        _subjects.refuse_word(subject, inventory_path)
     return client
+
+
+def _moment(text: str) -> datetime:
+    from ..collect import cases  # reads certificates, which most questions do without
+
+    return cases.moment(text)
+
+
+def _chain(path: str) -> tuple[Certificate, ...]:
+    from ..collect import cases
+
+    return cases.chain(path)
 
 
 def _pairs(values: Iterable[str], option: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,8 @@ def COMMAND(
         serve_on(sources, book, every=every, timeout=timeout, save_every=save_every, quiet=quiet)
         return
     folded, missed = Folded(), list[Missed]()
-    enforced, out, interrupted = watch(sources, folded, missed, book, every=every, lasting=lasting, timeout=timeout)
+    heard = None if quiet or not lasting else _teller()
+    enforced, out, interrupted = watch(sources, folded, missed, book, every=every, lasting=lasting, timeout=timeout, heard=heard)
     parts = (folded, enforced, out, missed)
     document = Document("sessions", data(*parts), lambda: text(*parts))
     emit(document, outputs, quiet=quiet)
@@ -112,6 +113,20 @@ def COMMAND(
         ctx.exit(130)
     if not is_complete(folded, missed):
         ctx.exit(4)
+
+
+def _teller() -> Callable[[Missed], None]:
+    """Says once for each server and reason that it does not answer, while there is still time to mend it."""
+    from ..reports.text import visible
+
+    told = set[tuple[str, str]]()
+
+    def tell(one: Missed) -> None:
+        if (one.server, one.why) not in told:
+            told.add((one.server, one.why))
+            click.echo(visible(f"{one.server}: {one.why}; it is tried again"), err=True)
+
+    return tell
 
 
 def is_complete(folded: Folded, missed: Sequence[Missed]) -> bool:
@@ -191,7 +206,7 @@ def _encryption(who: Identity, how: How) -> str:
 
 def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outgoing], missed: Sequence[Missed]) -> str:
     """Who connects how; where the servers themselves connect to; what was not seen; the counts."""
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     rows = [_line(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())]
     head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen", "server takes")
@@ -221,7 +236,7 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outg
     failures: dict[tuple[str, str, str], int] = {}
     for m in missed:
         failures[m.server, m.why, m.hint] = failures.get((m.server, m.why, m.hint), 0) + 1
-    parts += [f"{server}: {why} (at {n} looks)\nhint: {hint}" for (server, why, hint), n in failures.items()]
+    parts += [f"{server}: {why} (at {counted(n, 'look')})\nhint: {hint}" for (server, why, hint), n in failures.items()]
     ways: dict[str, int] = {}
     for (who, how), tally in folded.tallies.items():
         ways[_encryption(who, how)] = ways.get(_encryption(who, how), 0) + tally.sessions
@@ -231,8 +246,9 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outg
         if is_complete(folded, missed)
         else "incomplete: see above, then look again"
     )
-    identities, looks = len(folded.identities), sum(w.samples for w in folded.windows.values())
-    return "\n\n".join([*parts, f"{identities} identities in {looks} looks, sessions: {told}; {follow}"])
+    identities = counted(len(folded.identities), "identity", "identities")
+    looks = counted(sum(w.samples for w in folded.windows.values()), "look")
+    return "\n\n".join([*parts, f"{identities} in {looks}, sessions: {told}; {follow}"])
 
 
 def _line(who: Identity, how: How, tally: Tally, known: Enforcement | None) -> tuple[str, ...]:

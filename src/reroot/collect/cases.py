@@ -124,7 +124,7 @@ def chain(path: str) -> tuple[Certificate, ...]:
     """The certificates of a PEM file as a server would send them, leaf first. Raises ``TrustStoreError``."""
     file = look(path)
     if file.state is not FileState.FOUND:
-        raise TrustStoreError(f"the chain cannot be read: {file.why or file.state.value}", where=path)
+        raise TrustStoreError(f"the chain cannot be read: {file.why or f'it is a {file.state.value}'}", where=path)
     found = tuple(
         Certificate(block.der) for block in pem.blocks(file.content or b"") if block.is_certificate and block.der is not None
     )

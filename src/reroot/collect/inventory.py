@@ -199,7 +199,9 @@ def decode(raw: Mapping[str, Any], kind: type[T], where: str) -> T:
         said, _, place = str(error).partition(" - at `$")
         key = re.sub(r"\[(\d+)\]", lambda n: f"[{int(n[1]) + 1}]", place.rstrip("`").replace("[...]", "")).lstrip(".")
         # The message names types and, for a choice, the value; values of secret-bearing keys are never choices.
-        raise InputError(f"`{key}`: {said[:1].lower() + said[1:]}" if key else said, where=where) from None
+        hint = "write `2027-01-31T00:00:00Z`" if "`datetime`" in said else ""
+        said = said.replace("`datetime`", "a date with its time").replace("`date`", "a date alone")
+        raise InputError(f"`{key}`: {said[:1].lower() + said[1:]}" if key else said, where=where, hint=hint) from None
 
 
 def _secret(kind: type, value: object) -> object:

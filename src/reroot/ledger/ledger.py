@@ -237,7 +237,7 @@ def open_ledger(place: str | Path = DEFAULT, *, create: bool = True) -> Ledger:
     if is_url and not text.startswith(("postgresql://", "postgresql+psycopg://", "sqlite://")):
         raise InputError(f"`{where}` is no ledger", hint="name a file, or a `postgresql://` URL")
     if not is_url and not create and not Path(text).exists():
-        raise InputError(f"there is no ledger at `{text}`", hint="`reroot rotate --execute` begins one")
+        raise InputError(f"there is no ledger at `{text}`", hint="`reroot rotate --execute`, `observe --keep` or `ingest --keep` begins one")
     with clear_errors(where):
         if is_url and text.startswith("postgresql"):
             url = sa.make_url(text).set(drivername="postgresql+psycopg")

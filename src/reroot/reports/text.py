@@ -42,4 +42,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "
     )
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 finding``, ``2 findings``: the count with its noun."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 REPORT = Report(title="text for people", render=render)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...reports import Document
+from ...reports.text import counted
 from ._finding import Finding, printable
 from ._scan import Scan
 
@@ -68,7 +69,8 @@ def _text(scan: Scan, targets: Sequence[str]) -> str:
 
 
 def _last(counts: dict[str, int], scan: Scan, targets: Sequence[str]) -> str:
-    found = f"{counts['findings']} findings in {counts['files']} files: {counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes"
+    levels = ", ".join(counted(counts[level], level) for level in ("error", "warning", "note"))
+    found = f"{counted(counts['findings'], 'finding')} in {counted(counts['files'], 'file')}: {levels}"
     if counts["incomplete"]:
         found += f"; {counts['incomplete']} not read in full"
     worst = next((f.rule for level in ("error", "warning") for f in scan.findings if f.level == level and f.rule), "")

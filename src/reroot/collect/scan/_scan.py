@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ...pki.certificate import Certificate
 
 
+PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7z")
 PACKED_TAR = re.compile(r"\.(tar\.(gz|zst|bz2|xz)|tgz)$", re.IGNORECASE)
 FEW = 16
 """So few files that somebody names are searched sooner than a fast engine is loaded."""
@@ -192,12 +193,10 @@ def _may_be_image(path: Path) -> bool:
     """An image's own module is only read for what could be one: a tar, or a folder with an index."""
     if path.is_dir() and not (path / "oci-layout").is_file():
         return False
-    if path.is_file() and PACKED_TAR.search(path.name):
-        with open(path, "rb") as file:
-            if file.read(4).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7z")):
-                raise InputError(
-                    "is packed as a whole, and an image is read from its end", where=str(path), hint="unpack it first: `gunzip`, `unzstd`, `unxz`"
-                )
+    if path.is_file() and PACKED_TAR.search(path.name) and _first(path, 4).startswith(PACKED):
+        raise InputError(
+            "is packed as a whole, and an image is read from its end", where=str(path), hint="unpack it first: `gunzip`, `unzstd`, `unxz`"
+        )
     if path.is_file() and not _is_tar(path):
         return False
     from ._image import is_image
@@ -206,10 +205,16 @@ def _may_be_image(path: Path) -> bool:
 
 
 def _is_tar(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with open(path, "rb") as file:
-        return file.read(512)[257:262] == b"ustar"
+    return path.is_file() and _first(path, 512)[257:262] == b"ustar"
+
+
+def _first(path: Path, size: int) -> bytes:
+    """How a file begins; nothing of one that cannot be read, which is told where all of it is read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
 
 
 def _renamed(harvest: Harvest, old: str, new: str) -> Harvest:
