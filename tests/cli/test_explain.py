@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -209,6 +210,18 @@ def test_a_word_that_is_nothing_is_not_taken_for_a_connection_string(files, word
     done = run(word, "-i", str(place))
     assert f"`{word}` is no connection string, rule, file or client" in str(done.exception)
     assert hint in done.exception.hint
+
+
+def test_a_file_that_cannot_be_read_is_told_and_is_not_all_well(files):
+    (files / "app.env").write_text("DATABASE_URL=postgresql://app@db.corp.test/app\n")
+    (files / "app.env").chmod(0)
+    alone = ["unshare", "-U", "--map-user=1000", "--map-group=1000"] if os.getuid() == 0 else []
+    if alone and subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("root reads everything, and this machine has no namespaces of users")
+    code = "from reroot.cli import main; main()"
+    done = subprocess.run([*alone, sys.executable, "-c", code, "explain", str(files / "app.env")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {files / 'app.env'}: cannot be read: Permission denied\n"
 
 
 def test_a_folder_is_for_scan(files):

@@ -111,6 +111,8 @@ def file(path: str) -> tuple[Document, bool]:
     from ..rules import RULES
 
     found = scan((path,), gitignore=False)
+    if found.incomplete and not found.findings:
+        raise InputError(found.incomplete[0].why, where=path)
     base = scan_document(found, (path,))
     met = sorted({f.rule for f in found.findings})
 
