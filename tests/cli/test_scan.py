@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from reroot.cli import reroot
 from reroot.cli.scan import COMMAND
+from reroot.lab import ca
 
 VERIFIES = "PGSSLMODE=verify-full\nPGSSLROOTCERT=/x.pem\n"
 
@@ -156,3 +157,11 @@ def test_the_scan_of_the_github_action_does_what_its_inputs_say(
     assert {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]} == {
         path.replace(" ", "%20") for path in paths
     }
+
+
+def test_a_trust_store_is_named_as_itself_where_it_is_referred_to(tmp_path: Path) -> None:
+    for name in ("first", "middle", "old"):
+        (tmp_path / f"{name}.pem").write_bytes(ca.root(f"{name} root").cert_pem)
+    (tmp_path / "app.env").write_text("PGSSLMODE=verify-full\nPGSSLROOTCERT=middle.pem\n")
+    (finding,) = [f for f in json.loads(run(str(tmp_path), "-o", "json").stdout)["findings"] if f["path"] == "app.env"]
+    assert finding["joined"] == [{"path": "middle.pem", "line": 1, "value": "1 certificate: middle root"}]

@@ -225,7 +225,7 @@ def _resolve(
             store = stores[held]
             names = ", ".join(dict.fromkeys(store.subjects[:3])) + (" …" if store.count > 3 else "")
             finding.joined.append(
-                (path, max(store.line, 1), f"{store.count} certificate{'s' * (store.count != 1)}: {names}"[:160])
+                (held, max(store.line, 1), f"{store.count} certificate{'s' * (store.count != 1)}: {names}"[:160])
             )
     return referred
 
