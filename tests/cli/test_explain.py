@@ -127,7 +127,16 @@ def test_a_batch_with_a_bad_line_is_incomplete(files):
 @pytest.mark.parametrize("driver", drivers.names())
 @pytest.mark.parametrize(
     "dsn",
-    ["\0", "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"), "x" * 2_000_000, "(" * 5000, "\u202e%", "://", "?", "="],
+    [
+        "\0",
+        "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
+        "x" * 2_000_000,
+        "(" * 5000,
+        "\u202e%",
+        "://",
+        "?",
+        "=",
+    ],
     ids=["nul", "surrogate", "megabytes", "nesting", "direction", "colon", "question", "equals"],
 )
 def test_hostile_strings_never_crash_a_driver(files, driver, dsn):
@@ -137,7 +146,9 @@ def test_hostile_strings_never_crash_a_driver(files, driver, dsn):
 
 
 def test_a_person_gets_plain_words(files):
-    done = run(f"host=db.corp.test sslmode=require sslrootcert={files / 'root.pem'} password=hunter2", "--home", str(files / "home"))
+    done = run(
+        f"host=db.corp.test sslmode=require sslrootcert={files / 'root.pem'} password=hunter2", "--home", str(files / "home")
+    )
     assert done.exit_code == 0
     assert "checks the chain, not the host name" in done.output
     assert "hunter2" not in done.output
@@ -146,7 +157,14 @@ def test_a_person_gets_plain_words(files):
 def test_a_rotation_is_judged_when_both_chains_are_given(files):
     other = ca.root("corp-next")
     (files / "next.pem").write_bytes(ca.leaf(other, "db.corp.test").cert_pem)
-    words = [f"host=db.corp.test sslmode=verify-ca sslrootcert={files / 'root.pem'}", "--driver", "libpq", "--accepts", "host", "--json"]
+    words = [
+        f"host=db.corp.test sslmode=verify-ca sslrootcert={files / 'root.pem'}",
+        "--driver",
+        "libpq",
+        "--accepts",
+        "host",
+        "--json",
+    ]
     done = run(*words, "--chain", str(files / "chain.pem"), "--next-chain", str(files / "next.pem"))
     assert json.loads(done.output)["verdict"] == "breaks"
     assert done.exit_code == 1
@@ -219,7 +237,9 @@ def test_a_file_that_cannot_be_read_is_told_and_is_not_all_well(files):
     if alone and subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
         pytest.skip("root reads everything, and this machine has no namespaces of users")
     code = "from reroot.cli import main; main()"
-    done = subprocess.run([*alone, sys.executable, "-c", code, "explain", str(files / "app.env")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", code, "explain", str(files / "app.env")], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {files / 'app.env'}: cannot be read: Permission denied\n"
 
@@ -254,3 +274,14 @@ def test_drivers_are_listed_with_what_is_known_of_them():
 def test_an_unknown_driver_is_an_error_that_names_the_known_ones():
     done = CliRunner().invoke(reroot, ["drivers", "nosuch"])
     assert "`nosuch`" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("driver", "hint"),
+    [("psycog2", "did you mean `psycopg2`? `reroot drivers`"), ("nosuch", "`reroot drivers` lists")],
+    ids=["near", "far"],
+)
+def test_a_driver_without_rules_is_answered_with_those_that_have_some(driver, hint):
+    done = CliRunner().invoke(reroot, ["explain", "--driver", driver, "host=db sslmode=require"])
+    assert f"hint: {hint}" in done.output
+    assert "--chain" not in done.output

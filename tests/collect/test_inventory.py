@@ -97,7 +97,7 @@ FAULTS = {
     ),
     "an unknown key of a server": ("port = 6432", "prot = 6432", "unknown key `server[1].prot`", "did you mean `port`?"),
     "an unknown table": ("[[waiver]]", "[[wavier]]", "unknown key `wavier`", "did you mean `waiver`?"),
-    "a missing key": ('host = "east.example"\n', "", "`server[1].host` is missing", ""),
+    "a missing key": ('host = "east.example"\n', "", "`server[1].host` is missing", "`server[1]` needs `name`, `host`"),
     "a wrong type": ("port = 6432", 'port = "6432"', "`server[1].port`: expected `int`, got `str`", ""),
     "a wrong word": ('accepts = "hostssl"', 'accepts = "ssl"', "`server[1].accepts`: invalid enum value 'ssl'", ""),
     "an unknown server": (

@@ -230,9 +230,11 @@ def _refuse_unknown(raw: object, kind: Any, where: str, path: str) -> None:
                 hint=f"did you mean `{near[0]}`?" if near else f"known are {', '.join(f'`{k}`' for k in known)}",
             )
         _refuse_unknown(value, hints[key], where, at)
-    missing = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in raw]
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [name for name in needed if name not in raw]
     if missing:
-        raise InputError(f"`{f'{path}.{missing[0]}'.lstrip('.')}` is missing", where=where)
+        hint = f"{f'`{path}`' if path else 'an inventory'} needs {', '.join(f'`{name}`' for name in needed)}"
+        raise InputError(f"`{f'{path}.{missing[0]}'.lstrip('.')}` is missing", where=where, hint=hint)
 
 
 def _refuse_doubles(written: Written, where: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
+from .. import drivers
 from ..model import Ask, Check, Given, Outcome, RootsFrom
 from ..rules import BY_CODE
 from ..verdict import Answer, judge
@@ -48,8 +51,15 @@ def _text(given: Given, today: Answer, then: Answer | None) -> str:
         lines += _outcome("then", then)
         lines.append(f"verdict    {judge(today.foreseen, then.foreseen).value}")
     elif today.foreseen.outcome is Outcome.UNKNOWN:
-        lines.append("\nhint: name what is missing with `--chain`, `--accepts` or `--driver-version`")
+        lines.append(f"\nhint: {_hint(given, today)}")
     return "\n".join(lines)
+
+
+def _hint(given: Given, today: Answer) -> str:
+    if all(reason.code != "unknown-driver" for reason in today.foreseen.reasons):
+        return "name what is missing with `--chain`, `--accepts` or `--driver-version`"
+    near = get_close_matches(given.driver, drivers.names(), n=1)
+    return f"{f'did you mean `{near[0]}`? ' if near else ''}`reroot drivers` lists those that have rules"
 
 
 def _outcome(word: str, answer: Answer) -> list[str]:
