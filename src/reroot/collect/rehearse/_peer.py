@@ -37,12 +37,14 @@ LIBRARIES = {
     "dotnet": re.compile(r"/libcoreclr\.so$"),
     "openssl": re.compile(r"/libssl[-.][^/]*so[^/]*$"),
 }
+LOOKS = 3
 OPENSSL_DRIVERS = frozenset({"libpq", "psqlpy", "connectorx"})
 
 
 def peer(session: int, address: str, port: int) -> Process:
     """The process of *session* (a session id, as ``setsid`` made it) that connected from *address* and *port*."""
-    inode = _inode(session, address, port)
+    # The table is not one moment's: while connections come and go, an entry that is there may be passed over.
+    inode = next((found for _ in range(LOOKS) if (found := _inode(session, address, port))), "")
     for pid in _members(session) if inode else ():
         if _holds(pid, inode):
             return _describe(pid)
