@@ -262,6 +262,14 @@ def test_the_usual_layouts_are_recognised_and_nothing_else(chunk, spelling):
     assert sniff(chunk) == spelling
 
 
+@pytest.mark.parametrize(("line", "spelling"), [(csv, CSV), (json_line, JSON)], ids=[CSV, JSON])
+def test_a_log_in_fields_is_recognised_without_a_try_of_every_prefix(line, spelling):
+    layout.cache_clear()
+    statement = line("duration: 1 ms  statement: SELECT\n  a connection \nFROM b\n2 lines")
+    assert sniff(line("checkpoint complete") + statement * 20) == spelling
+    assert layout.cache_info().misses == 1
+
+
 # ── what somebody else may have written ──────────────────────────────────────────────────────────
 
 FORGED = f"connection authorized: user=admin database=fake application_name=x {TLS13}"

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from ._causes import LEFT_WITHOUT_A_WORD, Bearing, bearing
 from ._clock import NO_ZONE, Clock
-from ._layout import CSV, JSON, RDS, Layout, layout, sniff
+from ._layout import CSV, JSON, RDS, Layout, begins_a_record, layout, sniff
 from ._rollup import Event, Head, Notes, Rollup, Row, Tail, Tally, total
 from ._scan import PLAIN, rollup, scanner
 from ._scanner import Scanner
 
 __all__ = [
-    "CSV", "JSON", "LEFT_WITHOUT_A_WORD", "NO_ZONE", "PLAIN", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "layout", "rollup", "scanner",
+    "CSV", "JSON", "LEFT_WITHOUT_A_WORD", "NO_ZONE", "PLAIN", "RDS", "Bearing", "Clock", "Event", "Head", "Layout", "Notes", "Rollup", "Row", "Scanner", "Tail", "Tally", "bearing", "begins_a_record", "layout", "rollup", "scanner",
     "sniff", "total",
 ]  # fmt: skip

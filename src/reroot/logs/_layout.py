@@ -92,6 +92,7 @@ _SYSLOG = (
 _SYSLOG_MORE = _SYSLOG.replace(rb"-1\] ", rb"-(?:[2-9]|1[0-9])[0-9]*\] ")
 # What an export of CloudWatch to S3 writes before each record, in front of the record's own prefix.
 _EXPORTED = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z "
+_BEGINS = re.compile(rb'\{"timestamp":|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:|<[0-9]{1,3}>|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:')
 IN_SYSLOG = ("%q%u@%d %r ", "[%p] %q%u@%d ", "%m [%p] %q%u@%d ", "%q%u@%d ", "")
 
 
@@ -222,19 +223,26 @@ def _prefix(prefix: str) -> tuple[bytes, bytes, set[str]]:
 def sniff(head: bytes) -> str | None:
     """The spelling of the layout that fits most lines of *head*, and among equals most of their sessions; None when none fits."""
     lines = [line for line in head.splitlines()[:400] if line and not line.startswith(b"\t")]
+    records = [line for line in lines if begins_a_record(line)]
     best, most = None, (0, 0)
-    if not lines:
+    if not records:
         return None
     in_fields = [kind for kind, sign in ((JSON, b'{"timestamp":'), (CSV, b",LOG,")) if sign in head]
     for spelling in (*in_fields, *USUAL, EXPORTED + RDS, *(SYSLOG + p for p in IN_SYSLOG)):
         how = layout(spelling)
-        fits = [line for line in lines if how.line.match(line)]
+        fits = [line for line in records if how.line.match(line)]
         found = len(fits), sum(_is_of_a_session(how, line) for line in fits)
         if found > most:
             best, most = spelling, found
-        if most[0] == len(lines) and most[1] * 2 > len(lines):
+        # Others are compiled only where they could fit better: no prefix that is tried here fits a record in fields.
+        if most[0] == len(records) and (spelling in in_fields or most[1] * 2 > len(records)):
             break
     return best if most[0] * 4 >= len(lines) else None
+
+
+def begins_a_record(line: bytes) -> bool:
+    """Whether *line* begins as one of a layout that ``sniff`` knows; the lines that follow in a statement begin with anything."""
+    return _BEGINS.match(line) is not None
 
 
 def _is_of_a_session(how: Layout, line: bytes) -> bool:

@@ -12,7 +12,6 @@ The parser is ``reroot.logs``; everything here only brings it bytes.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._objects import Known, Log, Unreadable, find
@@ -40,4 +39,6 @@ def __getattr__(name: str) -> object:
     """What reading a log does not need is imported when it is asked for: a process for each piece starts in half the time."""
     if name not in _LATER:
         raise AttributeError(name)
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputError
-from ...logs import NO_ZONE, PLAIN, Clock, Notes, Rollup, Scanner, layout, scanner, sniff
+from ...logs import NO_ZONE, PLAIN, Clock, Notes, Rollup, Scanner, begins_a_record, layout, scanner, sniff
 from ._objects import HEAD, STANDARD_INPUT, Known, Log, Unreadable, digest, open_log, position
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _sample(block: bytes) -> bytes:
         lines.append(block[block.rfind(b"\n", 0, p) + 1 : e][:8192])
         p = e
     first = block[:CONTEXT].splitlines()[:200]
-    return b"\n".join([*(line for line in lines if sniff(line)), *first])
+    return b"\n".join([*(line for line in lines if begins_a_record(line)), *first])
 
 
 def _first_line(source: _Blocks, start: int, *, is_cut: bool) -> tuple[int, int]:
