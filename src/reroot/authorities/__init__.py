@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 from .. import registry
 from ..errors import InputError
+from . import _partitions as partitions
 from ._family import Family, Root
 
-__all__ = ["Family", "Root", "families", "find", "named", "pinned"]
+__all__ = ["Family", "Root", "families", "find", "named", "partitions", "pinned"]
 
 
 def families() -> Mapping[str, Family]:

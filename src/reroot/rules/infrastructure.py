@@ -60,4 +60,14 @@ FAMILY = (
         "Restores and replicas are born with it.",
         fix="Change it when the rotation begins.",
     ),
+    Rule(
+        "RR507",
+        "ca-identifier-misplaced",
+        "warning",
+        "reaches no server",
+        "A certificate authority is named where CloudFormation has no property for it.",
+        "`AWS::RDS::DBCluster` has none, by its schema: the template is refused or the name ignored, and no server gets this authority.",
+        fix="Take it out. Aurora: name it on each `AWS::RDS::DBInstance`. A Multi-AZ cluster: set the account's default with "
+        "`reroot default-ca`.",
+    ),
 )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...authorities._partitions import of_address
+from ...authorities import partitions
 from ...errors import RerootError
 from ...pki.certificate import Certificate
 from . import reader_for
@@ -206,7 +206,7 @@ def _wanted(finding: Finding, text: str, identifier: str | None) -> Iterable[Spl
         return
     written = text[roots.start : roots.end]
     if finding.rule == "RR204" and FROZEN.fullmatch(written) and "$" not in written:
-        bundle = of_address(written).bundle()  # GovCloud's and China's roots are in no other partition's bundle
+        bundle = partitions.of_address(written).bundle()  # GovCloud's and China's roots are in no other partition's bundle
         if bundle:
             yield Splice(roots.start, roots.end, bundle, "RR204")
     if (

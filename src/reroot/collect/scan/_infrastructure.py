@@ -16,9 +16,12 @@ _NAME = re.compile(
 )
 _CDK = re.compile(r"CaCertificate\.(?:RDS_CA_(\w+)|of\(\s*[\"']([\w-]+))")
 _RESOURCE = re.compile(r"resource aws_(db_instance|rds_cluster_instance|rds_cluster)\b")
-_FORMED = ("AWS::RDS::DBInstance", "AWS::RDS::DBCluster")
+_CLUSTER = "AWS::RDS::DBCluster"
+_FORMED = ("AWS::RDS::DBInstance", _CLUSTER)
 """CloudFormation's. Its cluster has no property for the CA (the schema of AWS::RDS::DBCluster), so that a Multi-AZ one, whose members are
-nowhere else in the template, always gets the account's default."""
+nowhere else in the template, always gets the account's default; what names a CA there reaches no server (``RR507``)."""
+_CDK_CLUSTER = re.compile(r"\bCfnDBCluster\b")
+"""The CDK's class of the same schema."""
 _STRANGER = re.compile(r"mysql|maria|oracle|sqlserver|docdb|neptune|db2", re.IGNORECASE)
 _FORCED = frozenset({"rdsforcessl"})
 _CLOUD_SQL = {
@@ -45,7 +48,8 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
         if _STRANGER.search(around) or (_STRANGER.search(path) and "postgres" not in path):
             continue
         if IDENTIFIER.match(entry.value) or _NAME.match(word) or _CDK.search(entry.value):
-            _identifier(page, path, harvest, entry, labels, word)
+            misplaced = bool(_CDK_CLUSTER.search(around)) or _within(page, entry.block, _CLUSTER, by_block)
+            _identifier(page, path, harvest, entry, labels, word, misplaced)
         elif (word == "sslmode" and entry.value.strip() in _CLOUD_SQL) or (word in ("requiressl",) and "ip_configuration" in around) or word in _FORCED or (word in _AZURE and "postgres" in (around + path).lower()):
             _forced(page, path, harvest, entry, labels)
     for block in page.blocks:
@@ -68,7 +72,17 @@ def _rules_of_logins(page: Page, path: str, harvest: Harvest) -> None:
         harvest.findings.append(finding)
 
 
-def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[str], word: str) -> None:
+def _within(page: Page, block: int, kind: str, by_block: dict[int, list[Entry]]) -> bool:
+    """Whether *block* is, or is part of, a resource of CloudFormation's of this *kind*."""
+    while block >= 0:
+        told = next((e.value for e in by_block.get(block, ()) if e.name == "Type" and e.value.startswith("AWS::")), "")
+        if told:
+            return told == kind
+        block = page.blocks[block].parent
+    return False
+
+
+def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: list[str], word: str, misplaced: bool) -> None:
     value = entry.value.strip()
     cdk = _CDK.search(value)
     literal = bool(IDENTIFIER.match(value)) or (cdk is not None)
@@ -85,8 +99,10 @@ def _identifier(page: Page, path: str, harvest: Harvest, entry: Entry, labels: l
     ):
         return
     rule = "RR506" if any("aws_rds_certificate" in label for label in labels) else "RR501" if literal else "RR502"
-    finding = _finding(page, path, entry, labels, rule)
+    finding = _finding(page, path, entry, labels, "RR507" if misplaced else rule)
     finding.roots = cdk[0] if cdk else value or None
+    if misplaced:  # another CA's name would reach no server either: there is nothing to mend
+        finding.spots = {}
     finding.decidable = (literal and entry.plain) or cdk is not None
     finding.refers = () if finding.decidable else entry.refers
     harvest.findings.append(finding)
@@ -138,8 +154,6 @@ def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int,
         if kind is None:
             continue
         inside = [e for e in page.entries if e.block != block.index and block.start <= e.start <= (block.end or 1 << 60)]
-        if kind.value == "AWS::RDS::DBCluster" and not any(_is_multi_az(e) for e in inside):
-            continue
         engine = next((e.value for e in inside if e.name == "Engine"), "")
         taken = next(
             (b for b in page.blocks if block.start <= b.start <= (block.end or 1 << 60) and _NAME.match(squeezed(b.label))), None
@@ -153,7 +167,7 @@ def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int,
                     line,
                     column,
                     "infrastructure",
-                    "RR502",
+                    "RR507" if kind.value == _CLUSTER else "RR502",
                     "",
                     line,
                     decidable=False,
@@ -162,6 +176,8 @@ def _cloudformation(page: Page, path: str, harvest: Harvest, by_block: dict[int,
                     environment=_environment.of(path, ()),
                 )
             )
+        elif kind.value == _CLUSTER and not any(_is_multi_az(e) for e in inside):
+            continue  # Aurora's members have it
         elif "postgres" in engine and not any(_NAME.match(squeezed(e.name)) for e in inside):
             line, column = page.text.place(kind.key_start)
             harvest.findings.append(
