@@ -15,7 +15,7 @@ from reroot.cli import ingest as command
 from reroot.errors import InputError
 from reroot.lab import ca
 from reroot.ledger import open_ledger
-from tests.logs.test_rollup import TLS13, debian, rds
+from tests.logs.lines import TLS13, debian, rds
 
 GOOD = rds(f"connection authorized: user=app database=orders application_name=web {TLS13}", who="app@orders")
 PLAIN = rds("connection authorized: user=etl database=orders", who="etl@orders", host="10.0.0.8(5)")

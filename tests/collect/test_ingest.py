@@ -37,7 +37,7 @@ from reroot.collect.ingest import _run as running
 from reroot.collect.ingest import _share as sharing
 from reroot.errors import InputError
 from reroot.logs import CSV, RDS, Row, rollup
-from tests.logs.test_rollup import FORGED, TLS13, csv, debian, rds
+from tests.logs.lines import FORGED, TLS13, csv, debian, rds
 
 DEBIAN = "%m [%p] %q%u@%d "
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -15,7 +15,7 @@ from reroot.collect.ingest import Follower, Ways
 from reroot.errors import InputError
 from reroot.logs import RDS, Rollup, rollup
 from tests.collect.test_ingest import DEBIAN, log_of
-from tests.logs.test_rollup import TLS13, debian, rds
+from tests.logs.lines import TLS13, debian, rds
 
 
 def login(n: int) -> bytes:

@@ -19,7 +19,7 @@ from reroot.collect.ingest import Follower, Ingested, Known, Ways, _remote, find
 from reroot.errors import InputError, ReachError
 from reroot.logs import Row, rollup
 from tests.collect.test_ingest import log_of
-from tests.logs.test_rollup import TLS13, rds
+from tests.logs.lines import TLS13, rds
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DEBIAN = "%m [%p] %q%u@%d "

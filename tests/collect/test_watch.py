@@ -12,7 +12,7 @@ from reroot.collect.ingest import Follower, Ways
 from reroot.collect.watch import LogWatch, at_least, compare
 from reroot.logs import RDS, Rollup, rollup, total
 from reroot.rotation import Answer
-from tests.logs.test_rollup import TLS13, rds
+from tests.logs.lines import TLS13, rds
 
 HOUR = 3600.0
 

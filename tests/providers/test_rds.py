@@ -25,7 +25,6 @@ from reroot.ledger import open_ledger
 from reroot.model import Verdict
 from reroot.plan import Phase
 from reroot.providers import find
-from reroot.providers._rdslogs import named
 from reroot.rotation import Act, Answer, Sees, State, Step
 from tests.aurora import REGION, aurora
 
@@ -354,19 +353,6 @@ def test_two_calls_are_never_closer_than_the_gap_whoever_makes_them(fleet):
     assert all(at - began >= number * rate.gap - 1e-6 for number, at in enumerate(moments))
 
 
-def test_who_comes_late_does_not_bring_the_next_one_nearer():
-    class Late(Simulated):
-        def wait(self, seconds):
-            super().wait(seconds * 1.9)
-
-    clock = Late()
-    rate, turns = Rate(10, clock), []
-    for _ in range(100):
-        rate.wait()
-        turns.append(clock.now())
-    assert min(b - a for a, b in pairwise(turns)) >= rate.gap - 1e-9
-
-
 def test_a_call_that_no_policy_names_is_refused_by_the_client_itself(fleet):
     with pytest.raises(AssertionError, match="in no policy"):
         fleet.api().look("DeleteDBInstance")
@@ -496,34 +482,6 @@ def test_every_call_of_the_list_belongs_to_somebody_and_says_why():
     assert {o for o, call in CALLS.items() if call.changes} == {"ModifyDBInstance", "ModifyDBCluster", "ModifyCertificates"}
     assert allowed("defaults") == {"DescribeCertificates", "ModifyCertificates"}
     assert not {c for c in allowed("observer") if CALLS[c].changes}
-
-
-# ── who refused it ───────────────────────────────────────────────────────────────────────────────
-
-LINE = "2026-11-23 {at} UTC:{who}({port}):[unknown]@[unknown]:[{port}]:LOG:  could not accept SSL connection: {why}\n"
-SINCE = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
-
-
-def log(*lines):
-    return "".join(LINE.format(at=at, who=who, port=5000 + n, why=why) for n, (at, who, why) in enumerate(lines)).encode()
-
-
-def test_one_alert_after_the_cut_over_names_its_address():
-    found = named(
-        log(("10:31:00", "10.0.0.9", "tlsv1 alert unknown ca"), ("10:29:00", "10.0.0.8", "tlsv1 alert unknown ca")), SINCE
-    )
-    assert found == ("10.0.0.9 refused the certificate: tlsv1 alert unknown ca",)
-
-
-def test_hanging_up_counts_when_it_is_new_repeated_and_not_ours():
-    ends = "EOF detected"
-    often = [(f"10:3{n}:00", who, ends) for n in range(1, 4) for who in ("10.0.0.1", "10.0.0.2", "10.0.0.3")]
-    lines = [*often, ("10:10:00", "10.0.0.2", ends), ("10:35:00", "10.0.0.4", ends)]
-    assert named(log(*sorted(lines)), SINCE, ours="10.0.0.3") == (f"10.0.0.1 refused the certificate: {ends}",)
-
-
-def test_a_log_of_which_nothing_can_be_read_names_nobody():
-    assert named(b"\xff\xfe not a log", SINCE) == ()
 
 
 def test_a_log_that_may_not_be_read_is_not_a_clean_log(fleet):
