@@ -59,6 +59,7 @@ system_packages() {
     part apt-odbc apt_install unixodbc odbc-postgresql
     if [ "$wanted" = matrix ]; then
         part apt-rails apt_install ruby-activerecord
+        part apt-php-frameworks apt_install php-illuminate-database php-doctrine-dbal
         part apt-pgpool apt_install pgpool2
         part apt-nss-wrapper apt_install libnss-wrapper
         part apt-hikaricp apt_install libhikaricp-java

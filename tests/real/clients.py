@@ -24,7 +24,7 @@ from typing import Any
 
 from reroot.lab.postgres import clean_environment
 
-from . import spelling, spelling_node, spelling_pgadmin, spelling_rust, spelling_servers
+from . import spelling, spelling_node, spelling_pgadmin, spelling_php, spelling_rust, spelling_servers
 from .scenarios import HOSTS, Scenario
 from .spelling import Spelled, Target
 
@@ -236,6 +236,9 @@ def _scripting() -> list[Client | Missing]:
         ("ruby-pg", "ruby", "ruby_pg.rb", ["-e", "require 'pg'"], spelling.ruby_pg),
         ("php-pgsql", "php", "pg_connect.php", ["-r", "exit(extension_loaded('pgsql') ? 0 : 1);"], spelling_servers.php_pgsql),
         ("rails", "ruby", "active_record.rb", ["-e", "require 'active_record'; require 'pg'"], spelling_servers.rails),
+        ("laravel", "php", "laravel.php", ["-r", "exit((@include 'Illuminate/Database/autoload.php') ? 0 : 1);"], spelling_php.laravel),
+        ("doctrine", "php", "doctrine.php", ["-r", "exit((@include 'Doctrine/DBAL/autoload.php') ? 0 : 1);"], spelling_php.doctrine),
+        ("doctrine-native", "php", "doctrine.php", ["-r", "exit((@include 'Doctrine/DBAL/autoload.php') ? 0 : 1);"], spelling_php.doctrine_native),
         ("dbd-pg", "perl", "dbd_pg.pl", ["-MDBD::Pg", "-MJSON::PP", "-e", "1"], spelling.dbd_pg),
     ):
         path = shutil.which(program)
