@@ -132,6 +132,8 @@ KINDS = {
     "pdo_pgsql": ("pdo", None),
     "pgsql": ("pdo", None),
 }
+NATIVE = re.compile(r"(^|/)doctrine[\w.-]*\.(?:ya?ml|xml|php)$")
+"""Where ``pgsql`` is not PDO but Doctrine's driver on pg_connect(), which hands no root on."""
 PROGRAM = re.compile(r"\s*(?:\w+=\S+\s+)*(?:exec\s+)?(?:/\S*/)?(psql|pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|reindexdb)\s")
 CODE = ("python", "javascript", "typescript", "java", "kotlin", "go", "ruby", "php", "csharp", "rust", "scala")
 
@@ -150,6 +152,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
             finding.driver, finding.wrapper = driver, wrapper or _wrapper_of(finding.path)
             return
     known = KINDS.get(kind.strip().lower())
+    if known and kind.strip() == "pgsql" and NATIVE.search(finding.path):
+        finding.driver = "doctrine"
+        return
     if known:
         finding.driver, finding.wrapper = known
         return

@@ -13,7 +13,10 @@ from ._contexts import MAKERS, TELLS
 from ._finding import Finding
 
 LIBPQ = frozenset(
-    {"libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq", "pgx", "gorm", "ruby-pg", "php-pgsql", "pdo", "dbd-pg"}
+    {
+        *("libpq", "psql", "psycopg2", "psycopg", "pgadmin", "aiopg", "lib-pq", "pgx", "gorm", "ruby-pg", "php-pgsql", "pdo"),
+        *("dbd-pg", "doctrine"),
+    }
 )
 NODE = frozenset({"node-postgres", "postgres-js", "sequelize", "knex", "typeorm"})
 NODE_OPTIONS = frozenset(
@@ -68,6 +71,8 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
         options = _flat({k: v for k, v in outer.items() if k not in env}, below)
     if options is None:
         return None
+    if driver == "doctrine":
+        options["driver"] = "pgsql"  # its other driver is PDO, and found as that
     dsn = None
     version = finding.version if driver == finding.driver else None
     if finding.form:

@@ -86,6 +86,10 @@ def _verdict(answer: Answer) -> str | None:
     return "plaintext" if never == {True} else "not-verifying" if never == {False} else None
 
 
+DROPS = frozenset({"doctrine"})
+"""Who is given a root beside the mode and hands it on to nobody: what it verifies with is the default file."""
+
+
 def assumed(finding: Finding) -> Files:
     """The client's machine, as far as a text tells: the roots that are named exist, and nothing else does."""
 
@@ -93,7 +97,7 @@ def assumed(finding: Finding) -> Files:
         named = (finding.roots or "").strip("'\"")
         if path in finding.settings.values():
             named = path
-        if path.endswith("root.crt") and "verify" in (finding.mode or "").lower() and not named:
+        if path.endswith("root.crt") and "verify" in (finding.mode or "").lower() and (not named or finding.driver in DROPS):
             return File(path, FileState.FOUND, _any_root())  # else such a client would not connect today
         there = bool(named) and (path == named or path.endswith("/" + named.lstrip("./~")))
         return File(path, FileState.FOUND if there else FileState.MISSING, _any_root() if there else None)
