@@ -285,3 +285,15 @@ def test_a_driver_without_rules_is_answered_with_those_that_have_some(driver, hi
     done = CliRunner().invoke(reroot, ["explain", "--driver", driver, "host=db sslmode=require"])
     assert f"hint: {hint}" in done.output
     assert "--chain" not in done.output
+
+
+def test_what_will_not_connect_is_something_in_the_way(files):
+    done = run("host=db.corp.test sslmode=verify-full sslrootcert=/nowhere/root.pem", "--home", str(files / "home"))
+    assert "refused: does not connect" in done.output
+    assert done.exit_code == 1
+
+
+def test_one_certificate_is_one(files):
+    dsn = f"host=db.corp.test sslmode=verify-ca sslrootcert={files / 'root.pem'}"
+    done = run(dsn, "--driver", "libpq", "--accepts", "host", "--chain", str(files / "chain.pem"), "--home", str(files / "home"))
+    assert ", 1 certificate)" in done.output

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import psycopg
@@ -17,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from reroot.cli import observe as command
 from reroot.cli._watching import sources_of
+from reroot.collect.inventory import read
 from reroot.errors import InputError
 from reroot.lab import ca
 from reroot.lab.postgres import Postgres, clean_environment
@@ -263,3 +266,114 @@ def test_a_server_that_does_not_answer_is_told_while_there_is_time_to_mend_it(tm
     assert said.endswith("it is tried again\n")
     assert "hunter2" not in said + out + rest
     assert running.returncode == 130
+
+
+# ── the watch and the inventory ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        pytest.param("host=DB1.example port={port}", "db1", id="by-its-name"),
+        pytest.param("host=127.0.0.1 port={port}", "db1", id="by-its-address"),
+        pytest.param("host=alias hostaddr=127.0.0.1 port={port}", "db1", id="by-the-address-beside-another-name"),
+        pytest.param("host=db1.example port=1", "db1.example:1", id="another-port"),
+    ],
+)
+def test_a_server_is_called_as_the_inventory_calls_it(server, inventory, asked, name):
+    (source,) = sources_of([asked.format(port=server.port)], None, None, read(inventory))
+    assert source.name == name
+
+
+def test_a_single_look_calls_servers_by_the_inventory_that_it_is_given(server, inventory):
+    told = json.loads(run(dsn(server), "-i", str(inventory), "--json").stdout)
+    assert list(told["servers"]) == ["db1"]
+    with pytest.raises(InputError, match="there is no"):
+        run(dsn(server), "-i", str(inventory.with_name("slip.toml")))
+
+
+def test_what_the_inventory_and_the_sources_do_not_agree_on_is_told_before_the_watch(server, inventory):
+    inventory.write_text(inventory.read_text() + '[[server]]\nname = "db2"\nhost = "db2.example"\n')
+    words = (dsn(server), dsn(server, more="connect_timeout=3"), "host=127.0.0.1 port=1")
+    said = run(*words, "--keep", "-i", str(inventory)).stderr.splitlines()
+    assert said[0].startswith("watching db1, 127.0.0.1:1 once")
+    assert said[1:] == [
+        "db1: two DSNs lead to it, and the first is used: one connection sees the sessions of all databases",
+        "127.0.0.1:1: no server of `reroot.toml`; what is seen there will be nobody's",
+        "not watched, though `reroot.toml` names it: db2",
+    ]
+    assert {w["server"] for w in kept(inventory, "window")} == {"db1"}
+
+
+def test_a_line_of_a_file_that_libpq_cannot_read_is_named_and_not_repeated(tmp_path):
+    (tmp_path / "servers").write_text("# ours\nhost=db1\nhost=db2 password=hunter2 nonsense\n")
+    with pytest.raises(InputError) as raised:
+        run("--from", str(tmp_path / "servers"))
+    assert raised.value.where == f"{tmp_path / 'servers'}:3"
+    with pytest.raises(InputError) as raised:
+        run("--from", "-", given="host=db1\nhost=db2 nonsense\n")
+    assert raised.value.where == "standard input:2"
+
+
+def test_a_ledger_that_nothing_is_kept_in_is_refused():
+    with pytest.raises(InputError, match="for what is kept"):
+        run("host=127.0.0.1 port=1", "--ledger", "x.sqlite")
+
+
+def serving(words: list[str], inventory: Path, **more: Any) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", "from reroot.cli import main; main()", "observe", "--serve", "-i", str(inventory), *words]
+    return subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment(), **more)
+
+
+def test_a_service_tells_what_it_may_not_see(server, inventory):
+    with psycopg.connect(dsn(server)), serving([dsn(server, "stranger"), "--every", "0.1"], inventory) as service:
+        try:
+            heard = [service.stderr.readline() for _ in range(1)]
+            while not ("not shown to this user; grant it" in "".join(heard) and "pg_hba_file_rules" in "".join(heard)):
+                heard.append(service.stderr.readline())
+                assert heard[-1], heard
+            service.send_signal(signal.SIGTERM)
+            _, rest = service.communicate(timeout=60)
+        finally:
+            service.kill()
+    assert service.returncode == 0
+    assert (("".join(heard)) + rest).count("not shown to this user") == 1
+
+
+def test_a_service_is_stopped_in_time_for_its_last_save_also_while_a_server_says_nothing(server, inventory):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        silent = f"host=127.0.0.1 port={mute.getsockname()[1]} user=u dbname=d"
+        with serving([dsn(server), silent, "--every", "0.1", "--timeout", "600", "--save-every", "1"], inventory) as service:
+            try:
+                line = service.stderr.readline()
+                while "saved: " not in line:
+                    assert line
+                    line = service.stderr.readline()
+                service.send_signal(signal.SIGTERM)
+                _, rest = service.communicate(timeout=60)
+            finally:
+                service.kill()
+    assert service.returncode == 0
+    assert "saved: " in rest.splitlines()[-1]
+
+
+def test_a_hang_up_that_is_ignored_as_with_nohup_ends_no_service(server, inventory):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        service = serving([dsn(server), "--every", "0.1", "--save-every", "1"], inventory)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with service:
+        try:
+            line = service.stderr.readline()
+            while "saved: " not in line:
+                assert line
+                line = service.stderr.readline()
+            service.send_signal(signal.SIGHUP)
+            for _ in range(2):
+                assert "saved: " in service.stderr.readline()
+            service.send_signal(signal.SIGTERM)
+            service.communicate(timeout=60)
+        finally:
+            service.kill()
+    assert service.returncode == 0

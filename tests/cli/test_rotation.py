@@ -173,3 +173,18 @@ def test_a_server_that_does_not_answer_makes_the_answer_incomplete(fleet):
     assert [u["subject"] for u in plan["unread"]] == ["east"]
     verdicts = {j["verdict"] for j in plan["plan"]["judgements"] if j["server"] == "east"}
     assert "ready" not in verdicts
+
+
+def test_a_ledger_that_was_named_and_is_not_there_is_an_error_to_who_only_reads(fleet):
+    fleet.write(clients=fleet.client("orders"))
+    for words in (["plan"], ["explain", "orders"], ["status"], ["coverage"]):
+        done = fleet.run(*words, "--ledger", "slip.sqlite", check=2)
+        assert done.stdout == "", words
+        assert done.stderr.startswith("error: there is no ledger at `slip.sqlite`"), words
+        assert "begins one" in done.stderr, words
+    assert not list(fleet.folder.glob("slip*"))
+    assert not (fleet.folder / "plan.json").exists()
+    fleet.run("plan", check=1)
+    fleet.run("rotate", "plan.json", "--ledger", "slip.sqlite", "--through", "trust", "--execute")
+    assert "trust stores hold" in fleet.run("status", "--ledger", "slip.sqlite", check=None).stdout.replace("store holds", "stores hold")
+    fleet.run("plan", "--ledger", "slip.sqlite", check=None)

@@ -125,3 +125,19 @@ def _gets_in(dsn: str) -> bool:
     except psycopg.OperationalError as error:
         return "pg_hba.conf" not in str(error)
     return True
+
+
+@pytest.mark.parametrize(
+    ("address", "mask", "said"),
+    [
+        ("10.1.2.0", "255.255.255.0", "10.1.2.0/24"),
+        ("127.0.0.1", "255.255.255.255", "127.0.0.1/32"),
+        ("0.0.0.0", "0.0.0.0", "0.0.0.0/0"),
+        ("fd00::", "ffff::", "fd00::/16"),
+        ("10.0.0.1", "255.0.0.255", "10.0.0.1 255.0.0.255"),
+        ("10.0.0.1", "0.0.0.255", "10.0.0.1 0.0.0.255"),
+        ("samenet", "", "samenet"),
+    ],
+)
+def test_a_rule_is_shown_as_people_write_it(address, mask, said):
+    assert str(rule("host", address=address, mask=mask)) == f"pg_hba.conf:1: host all all {said} trust"

@@ -46,7 +46,7 @@ def test_known_strangers_and_unseen_are_told_apart():
     assert [s.user for s in found.undeclared] == ["ghost"]
     assert found.unseen == (("orders", "db2"), ("report", "db1"))
     assert found.why_unseen("db2") == "nobody has looked at `db2`: not known whether it connects"
-    assert found.why_unseen("db1").startswith("not seen on `db1` between 2026-11-23T09:00 and 2026-11-23T10:00: not known")
+    assert found.why_unseen("db1").startswith("not seen on `db1` between 2026-11-23 09:00 and 2026-11-23 10:00 UTC: not known")
     assert found.windows["db1"].sources == ("pg_stat_activity", "server log")
     assert not found.is_complete
 
@@ -143,7 +143,7 @@ def test_the_command_shows_strangers_and_the_unseen_and_no_secret(fleet):
     result = CliRunner().invoke(command.COMMAND, ["-i", str(fleet / "reroot.toml")])
     assert result.exit_code == 1
     assert "? unknown  not seen on `db1`" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("1 of 2 clients seen, 1 strangers, 1 not seen; next: ")
+    assert result.stdout.splitlines()[-1].startswith("1 of 2 clients seen, 1 stranger, 1 not seen; next: ")
     assert "hunter2" not in result.stdout
 
 
@@ -153,4 +153,25 @@ def test_a_session_that_two_sources_tell_of_counts_once_and_a_window_tells_that_
     facts = {"server": "db2", "first": "2026-11-23T08:00:00+00:00", "last": "2026-11-23T11:00:00+00:00"}
     watched = Evidence("window", "db2", "pg_stat_activity", NOW, Strength.OBSERVED, facts)
     found = cover(seen_in(pieces), [ORDERS], windows_in([*pieces, watched]))
-    assert found.why_unseen("db2").startswith("not seen on `db2` between 2026-11-23T08:00 and 2026-11-23T11:00")
+    assert found.why_unseen("db2").startswith("not seen on `db2` between 2026-11-23 08:00 and 2026-11-23 11:00 UTC")
+
+
+def test_who_comes_over_the_socket_alone_is_no_stranger_as_there_is_no_tls_to_rotate(fleet):
+    backup = evidence("postgres", encryption="local", address="local")
+    found = cover(seen_in([backup, evidence("both", encryption="local"), evidence("both")]), [], {})
+    assert [s.user for s in found.local] == ["postgres"]
+    assert [s.user for s in found.undeclared] == ["both"]
+    with open_ledger(fleet / "reroot.sqlite") as ledger:
+        ledger.keep("r", (backup,))
+    said = CliRunner().invoke(command.COMMAND, ["-i", str(fleet / "reroot.toml")]).stdout
+    assert "1 identity over a unix socket, where there is no TLS to rotate: postgres" in said
+    assert said.splitlines()[-1].endswith("0 of 2 clients seen, 0 strangers, 2 not seen; next: look longer for the unseen")
+
+
+def test_the_windows_are_told_in_the_order_of_the_servers_names(fleet):
+    with open_ledger(fleet / "reroot.sqlite") as ledger:
+        ledger.keep("r", tuple(evidence("orders", server=name) for name in ("db3", "db1", "db2")))
+    said = CliRunner().invoke(command.COMMAND, ["-i", str(fleet / "reroot.toml")]).stdout
+    told = [line for line in said.splitlines() if " was looked at from " in line]
+    assert [line.split()[0] for line in told] == ["db1", "db2", "db3"]
+    assert told[0].startswith("db1 was looked at from 2026-11-23 09:00 to 2026-11-23 10:00 UTC by ")

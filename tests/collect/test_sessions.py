@@ -462,3 +462,29 @@ def test_folds_by_the_hour_add_up_to_the_whole_also_when_they_could_not_be_kept(
         assert all(h == hour for t in folded.tallies.values() for h, _ in t.hours)
     assert sum((f for f in hours.values()), Folded()).tallies == whole.tallies
     assert sum((f for f in hours.values()), Folded()).windows == whole.windows
+
+
+def test_an_answer_that_nobody_thought_of_is_told_and_does_not_end_the_watch(server, monkeypatch):
+    usual, odd = Backend.sample, iter([ValueError("year 20261 is out of range")])
+
+    def sample(self: Backend, *, full: bool = False) -> Sample:
+        for error in odd:
+            raise error
+        return usual(self, full=full)
+
+    monkeypatch.setattr(Backend, "sample", sample)
+    looks = observe([Source(at(server))], every=0.1, lasting=60)
+    seen = []
+    for one in looks:
+        seen.append(one)
+        if isinstance(one, Sample):
+            break
+    looks.close()
+    (missed,) = (one for one in seen if isinstance(one, Missed))
+    assert missed.why == "ValueError: its answer was not understood"
+
+
+def test_the_servers_log_knows_the_watch_from_its_login_on():
+    with Postgres(PAIR) as server:
+        list(observe([Source(at(server))]))
+        assert "application_name=reroot observe" in server.wait_for_log("connection authorized: user=.*application_name=")

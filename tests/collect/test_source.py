@@ -176,3 +176,17 @@ def test_a_server_that_takes_tokens_is_watched_through_reconnections(keys, tmp_p
                 looks.close()
     assert len(door.asked) >= len(used) >= 2
     assert not any(token in repr(seen) for token in used)
+
+
+def test_a_line_that_cannot_be_read_loses_nobody_elses_server(tmp_path):
+    file = tmp_path / "servers"
+    mine, other = "host=db1 user=watcher password=first", "host=db2 user=watcher password=first"
+    file.write_text(f"{mine}\n{other}\n")
+    fresh = again_from(str(file), other)
+    file.write_text(f"# the second is torn\nhost=db1 user=watcher password='sec\n{other.replace('first', 'second')}\n")
+    assert fresh() == other.replace("first", "second")
+    with pytest.raises(InputError) as raised:
+        again_from(str(file), mine)()
+    assert raised.value.message == f"`{file}:2`: a connection string that libpq cannot read"
+    file.write_text(f"{other}\n")
+    assert again_from(str(file), mine)() == mine

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reroot.errors import GateClosed, InputError, ReachError
 from reroot.lab import ca
 from reroot.lab.postgres import Postgres
-from reroot.ledger import open_ledger
+from reroot.ledger import NoLedger, open_ledger
 from reroot.ledger._entries import encode
 from reroot.ledger.ledger import LEASE, holder_name, is_gone
 from reroot.model import Evidence, Secret, Strength
@@ -361,3 +361,16 @@ def test_no_acknowledged_entry_is_lost_when_the_writer_is_killed(tmp_path, round
             found = len(ledger.entries())
         assert written + acknowledged <= found <= written + acknowledged + 1
         written = found
+
+
+@pytest.mark.parametrize("spelling", ["{}", "sqlite:///{}"])
+def test_a_file_that_holds_no_ledger_yet_is_none_to_who_only_reads(tmp_path, spelling):
+    with pytest.raises(NoLedger, match="there is no ledger"):
+        open_ledger(spelling.format(tmp_path / "l.sqlite"), create=False)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "empty.sqlite").touch()
+    with pytest.raises(NoLedger) as raised:
+        open_ledger(spelling.format(tmp_path / "empty.sqlite"), create=False)
+    assert "begins one" in raised.value.hint
+    open_ledger(spelling.format(tmp_path / "empty.sqlite")).close()
+    open_ledger(spelling.format(tmp_path / "empty.sqlite"), create=False).close()

@@ -18,6 +18,7 @@ from ..pki.certificate import Certificate
 from ..pki.foreseen import leads_to
 from ..pki.names import go as is_named
 from ..plan import Plan
+from ..reports.text import counted
 from ..rotation import Act, Answer, Sees, Step
 from . import survey
 
@@ -130,7 +131,7 @@ def _store_holds(inventory: Inventory, step: Step) -> tuple[Answer, str]:
         return Answer.UNSURE, error.message
     holds_next, holds_old = inventory.next_root.fingerprint in held, inventory.old_root.fingerprint in held
     good = holds_next if step.sees is Sees.BOTH else holds_next and not holds_old
-    return (Answer.OK if good else Answer.FAILED), f"{len(held)} roots"
+    return (Answer.OK if good else Answer.FAILED), counted(len(held), "root")
 
 
 def _unnamed(leaf: Certificate, host: str) -> str:

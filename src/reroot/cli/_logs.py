@@ -104,7 +104,7 @@ def data(found: Ingested) -> dict[str, object]:
 
 def text(found: Ingested) -> str:
     """Who connected how, who was turned away, what could not be read, the counts."""
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     sessions, turned, notes = sessions_of(found), refusals(found), found.rollup.notes
     parts = []
@@ -135,7 +135,8 @@ def text(found: Ingested) -> str:
         parts.append(f"shards that are missing: {shown}\nhint: `reroot ingest merge` all of them")
     if notes.unreadable or notes.doubtful:
         parts.append(
-            f"{notes.unreadable} lines that speak of connections do not fit the layout; {notes.doubtful} may have been written by a name\n"
+            f"{counted(notes.unreadable, 'line that speaks', 'lines that speak')} of connections "
+            f"{'does' if notes.unreadable == 1 else 'do'} not fit the layout; {notes.doubtful} may have been written by a name\n"
             f"hint: {LAYOUT_HINT}"
         )
     old, torn = ([r.piece.log.path for r in found.reads if getattr(r, what)] for what in ("skipped", "torn"))

@@ -104,16 +104,21 @@ def finish(ctx: click.Context, result: Result) -> None:
         ctx.exit(codes[result.state])
 
 
-def rehearsals(inventory: Inventory, given: str | None = None) -> tuple[Evidence, ...]:
-    """The rehearsals that were kept for this rotation; none where there is no ledger yet. One that cannot be read is an error: it
-    may hold a refusal that the rules did not foresee."""
-    from ..ledger import open_ledger
+def rehearsals(inventory: Inventory, given: str | None = None, *, begins: bool = False) -> tuple[Evidence, ...]:
+    """The rehearsals that were kept for this rotation; none where the inventory's ledger was not begun yet.
 
-    place = ledger_place(inventory, given)
-    if "://" not in place and not Path(place).exists():
+    One that cannot be read is an error: it may hold a refusal that the rules did not foresee. So is one that was *given* and is not there,
+    unless the command *begins* it.
+    """
+    from ..ledger import NoLedger, open_ledger
+
+    try:
+        with open_ledger(ledger_place(inventory, given), create=False) as book:
+            return book.evidence(inventory.name, "rehearsal")
+    except NoLedger:
+        if given and not begins:
+            raise
         return ()
-    with open_ledger(place, create=False) as book:
-        return book.evidence(inventory.name, "rehearsal")
 
 
 def restarts(ledger: Ledger, rotation: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..errors import InputError, TrustStoreError
 from ..model import Secret
 from ..pki.certificate import Certificate
 from ..reports import Document
-from ..reports.text import table
+from ..reports.text import counted, table
 from ._output import Outputs, write_whole
 
 WORDS = {"p12": "pkcs12", "pfx": "pkcs12", "p7b": "pkcs7"}
@@ -113,7 +113,7 @@ def write(roots: Sequence[Certificate], files: Sequence[tuple[str, str]], passwo
         content = spec.create(roots, secret)
         back = truststores.read(content, secret).certificates
         if set(back) != set(roots):
-            raise TrustStoreError(f"reads back as {len(back)} roots instead of {len(roots)}", where=path)
+            raise TrustStoreError(f"reads back as {counted(len(back), 'root')} instead of {len(roots)}", where=path)
         made.append((name, path, content, note))
     for _, path, new, _ in made:
         if new is not None:

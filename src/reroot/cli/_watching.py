@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..collect.sessions import Enforcement, Folded, Missed, Outgoing
     from ..model import Evidence
 
+RIGHTS = "`reroot emit sql-role` prints the rights that are needed"
+
 Out = tuple[str, str, str, str]
 """Server, database, kind and name of what connects out: told once, also after a reconnection."""
 
@@ -56,39 +58,53 @@ class Book:
         with open_ledger(self.place) as ledger:
             return ledger.evidence(self.inventory.name, "window")
 
-    def name(self, host: str, port: int) -> str:
-        """What the inventory calls the server at this address, ``""`` where it does not."""
-        found = (s.name for s in self.inventory.servers if s.port == port and host and host in (s.host, s.address))
-        return next(found, "")
+
+def named(inventory: Inventory, host: str, hostaddr: str, port: str) -> str:
+    """What the inventory calls the server at this address, ``""`` where it does not. The name that was asked for comes first."""
+    for asked in (host.lower(), hostaddr):
+        for server in inventory.servers:
+            if asked and port == str(server.port) and asked in (server.host.lower(), server.address):
+                return server.name
+    return ""
 
 
-def sources_of(dsns: Sequence[str], file: str | None, aws: tuple[str, str] | None, book: Book | None) -> list[Source]:
-    """Sources with distinct names: those of the inventory where there is one; two databases of one server get a number.
+def sources_of(
+    dsns: Sequence[str], file: str | None, aws: tuple[str, str] | None, inventory: Inventory | None, note: Callable[[str], object] = str
+) -> list[Source]:
+    """Sources with distinct names: those of the inventory where there is one; without it two databases of one server get a number.
 
-    *aws* is the profile and the region for tokens of IAM.
+    *aws* is the profile and the region for tokens of IAM. *note* is told what the inventory and the sources do not agree on.
     """
     from ..collect._awsapi import Login
     from ..collect._source import Fresh, Source, again_from, iam, lines_of, listed, parsed
 
-    lines = [] if file is None else lines_of(sys.stdin) if file == "-" else listed(file)
+    lines = {} if file is None else lines_of(sys.stdin, "standard input") if file == "-" else listed(file)
     found: dict[str, Source] = {}
     for dsn in dict.fromkeys([*dsns, *lines]):
+        parameters = parsed(dsn, lines.get(dsn, ""))
         fresh: Fresh | None = None
         if aws is not None:
             fresh = iam(dsn, Login(aws[0]), aws[1])
         elif file not in (None, "-") and dsn in lines:
             assert file is not None
             fresh = again_from(file, dsn)
-        parameters, plain = parsed(dsn), Source(dsn).name
-        port = parameters.get("port", "5432")
-        host = parameters.get("host") or parameters.get("hostaddr", "")
-        known = book.name(host, int(port)) if book is not None and port.isdigit() else ""
+        plain = Source(dsn).name
+        at = [parameters.get(word, default) for word, default in (("host", ""), ("hostaddr", ""), ("port", "5432"))]
+        known = named(inventory, *at) if inventory is not None else ""
+        if known and known in found:
+            note(f"{known}: two DSNs lead to it, and the first is used: one connection sees the sessions of all databases")
+            continue
+        if inventory is not None and not known:
+            note(f"{plain}: no server of `{inventory.path.name}`; what is seen there will be nobody's")
         base = known or plain
         name, number = base, 1
         while name in found:
             number += 1
             name = f"{base} #{number}"
         found[name] = Source(dsn, name, fresh)
+    left = [s.name for s in inventory.servers if s.name not in found] if inventory is not None and found else []
+    if left:
+        note(f"not watched, though `{inventory.path.name if inventory else ''}` names {'them' if left[1:] else 'it'}: {', '.join(left)}")
     return list(found.values())
 
 
@@ -132,14 +148,15 @@ def serve_on(sources: Sequence[Source], book: Book, *, every: float, timeout: fl
     """Watch until SIGTERM or an interruption. What was seen is in the ledger at each save and in the end; it is said who is lost."""
     from ..collect.sessions import Enforcement, Hourly, Outgoing, Sample, counted_in, observe
     from ..errors import RerootError
-    from ..reports.text import visible
+    from ..reports.text import counted, visible
 
     def say(line: str) -> None:
         if not quiet:
-            click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}  {visible(line)}", err=True)
+            click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}  {visible(line)}", err=True)
 
     enforced, out, hourly = dict[str, Enforcement](), dict[Out, Outgoing](), Hourly()
-    told, lost, losses = set[Out](), dict[str, str](), 0
+    told, lost, losses = set[Out](), dict[str, tuple[float, str]](), 0
+    unseen = set[tuple[str, str]]()
     due = _next_save(save_every)
 
     def save() -> None:
@@ -153,8 +170,13 @@ def serve_on(sources: Sequence[Source], book: Book, *, every: float, timeout: fl
             say(f"not saved, and tried again at the next save: {error.message}")
             return
         told.update(out)
-        say(f"saved: {_sums(hours)}; {losses} looks failed" if hours else f"saved: nothing; {losses} looks failed")
+        say(f"saved: {_sums(hours) if hours else 'nothing'}; {counted(losses, 'look')} failed")
         losses = 0
+
+    def say_unseen(server: str, what: str, more: str, hint: str) -> None:
+        if (server, what) not in unseen:
+            unseen.add((server, what))
+            say(f"{server}: {more}{what}; {hint}")
 
     watching = observe(sources, every=every, lasting=math.inf, timeout=timeout, counted=counted_in(book.windows()))
     with _Stop() as stop:
@@ -162,17 +184,27 @@ def serve_on(sources: Sequence[Source], book: Book, *, every: float, timeout: fl
             for seen in watching:
                 if isinstance(seen, Sample):
                     hourly.add(seen)
-                    if lost.pop(seen.server, None) is not None:
-                        say(f"{seen.server}: answers again")
+                    if seen.server in lost:
+                        away = monotonic() - lost.pop(seen.server)[0]
+                        say(f"{seen.server}: answers again, after {away:.0f} s in which nobody was seen")
+                    if seen.hidden:
+                        number = counted(seen.hidden, "session")
+                        say_unseen(seen.server, "not shown to this user", f"{number} ", "grant it `pg_read_all_stats`")
                 elif isinstance(seen, Enforcement):
                     enforced[seen.server] = seen
+                    if seen.why:
+                        say_unseen(seen.server, seen.why, "", RIGHTS)
                 elif isinstance(seen, Outgoing):
                     out[seen.server, seen.database, seen.kind, seen.name] = seen
+                    if not seen.name:
+                        place = f" in database `{seen.database}`" if seen.database else ""
+                        say_unseen(seen.server, seen.why, f"its {seen.kind}s{place} cannot be read: ", RIGHTS)
                 else:
                     losses += 1
-                    if lost.get(seen.server) != seen.why:
-                        lost[seen.server] = seen.why
-                        say(f"{seen.server}: {seen.why}")
+                    since, why = lost.get(seen.server, (monotonic(), ""))
+                    if why != seen.why:
+                        lost[seen.server] = since, seen.why
+                        say(f"{seen.server}: {seen.why}; it is tried again")
                 if monotonic() >= due:
                     with stop.saving():
                         save()
@@ -198,10 +230,13 @@ def _next_save(every: float) -> float:
 
 
 def _sums(hours: dict[str, Folded]) -> str:
+    from ..reports.text import counted
+
     identities = {who for folded in hours.values() for who in folded.identities}
     sessions = sum(tally.sessions for folded in hours.values() for tally in folded.tallies.values())
     servers = {server for folded in hours.values() for server in folded.windows}
-    return f"{len(identities)} identities, {sessions} new sessions on {len(servers)} servers"
+    told = (counted(len(identities), "identity", "identities"), counted(sessions, "new session"), counted(len(servers), "server"))
+    return f"{told[0]}, {told[1]} on {told[2]}"
 
 
 def _evidence(hours: dict[str, Folded], enforced: dict[str, Enforcement], out: Iterable[Outgoing]) -> Iterator[Evidence]:
@@ -216,6 +251,7 @@ class _Stop:
     """SIGTERM, which service managers send, SIGHUP and an interruption end the watch, but not in the middle of a save."""
 
     NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    """SIGHUP and SIGINT are left alone where whoever started us has them ignored, as `nohup` does."""
 
     def __init__(self) -> None:
         self.is_asked = False
@@ -223,7 +259,8 @@ class _Stop:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._asked) for number in self.NUMBERS}
+        ours = [n for n in self.NUMBERS if n is signal.SIGTERM or signal.getsignal(n) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._asked) for number in ours}
         return self
 
     def __exit__(self, *_: object) -> None:

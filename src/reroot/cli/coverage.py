@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ def data(found: Coverage) -> dict[str, object]:
             for name, seen in found.known.items()
         ],
         "undeclared": [_row(s) for s in found.undeclared],
+        "local": [_row(s) for s in found.local],
         "unseen": [
             {"client": c, "server": s, "owner": found.owners.get(c, ""), "verdict": "unknown", "why": found.why_unseen(s)}
             for c, s in found.unseen
@@ -73,19 +75,30 @@ def data(found: Coverage) -> dict[str, object]:
     }
 
 
+NEXT: tuple[tuple[str, Callable[[Coverage], bool]], ...] = (
+    ("declare the strangers", lambda found: bool(found.undeclared)),
+    ("look longer for the unseen", lambda found: bool(found.unseen)),
+    ("tell apart who fits several", lambda found: bool(found.shared)),
+)
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
 def text(found: Coverage) -> str:
     """Strangers first, then the unseen, then what is ambiguous, the windows, the counts."""
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     parts = []
     if found.undeclared:
-        head = ("server", "user", "database", "application", "address", "how", "sessions", "last seen", "pooler")
+        head = ("server", "user", "database", "application", "address", "how", "sessions", "last seen (UTC)", "pooler")
         rows = [
             (
                 *(t or "–" for t in (s.server, s.user, s.database, s.application, s.address)),
                 ", ".join(s.encryptions),
                 str(s.sessions),
-                s.last_seen[:16],
+                _minute(s.last_seen),
                 s.pooler or "–",
             )
             for s in found.undeclared
@@ -98,10 +111,16 @@ def text(found: Coverage) -> str:
         rows3 = [(s.user, s.application or "–", s.address or "–", ", ".join(names)) for s, names in found.shared.items()]
         parts.append("fits several clients\n" + table(("user", "application", "address", "clients"), rows3, indent="  "))
         parts.append("hint: tell them apart with `seen_as` in the inventory")
+    if found.local:
+        users = ", ".join(sorted({s.user for s in found.local}))
+        parts.append(f"{counted(len(found.local), 'identity', 'identities')} over a unix socket, where there is no TLS to rotate: {users}")
     parts += [
-        f"{s} was looked at from {w.first[:16]} to {w.last[:16]} by {', '.join(w.sources)}" for s, w in found.windows.items()
+        f"{s} was looked at from {_minute(w.first)} to {_minute(w.last)} UTC by {', '.join(w.sources)}"
+        for s, w in sorted(found.windows.items())
     ]
     known = sum(1 for seen in found.known.values() if seen)
-    follow = f"next: {then('plan')}" if found.is_complete else "next: declare the strangers, look longer for the unseen"
-    counts = f"{known} of {len(found.known)} clients seen, {len(found.undeclared)} strangers, {len(found.unseen)} not seen"
+    left = [said for said, is_left in NEXT if is_left(found)]
+    follow = f"next: {then('plan')}" if found.is_complete else f"next: {', '.join(left)}"
+    of = f"{known} of {counted(len(found.known), 'client')} seen"
+    counts = f"{of}, {counted(len(found.undeclared), 'stranger')}, {len(found.unseen)} not seen"
     return "\n\n".join([*parts, f"{counts}; {follow}"])

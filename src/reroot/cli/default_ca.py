@@ -126,7 +126,7 @@ def _data(row: Row) -> Mapping[str, object]:
 
 
 def _text(rows: Sequence[Row], wanted: str | None, execute: bool) -> str:
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     shown = []
     for row in rows:
@@ -143,10 +143,10 @@ def _text(rows: Sequence[Row], wanted: str | None, execute: bool) -> str:
         for row in rows
         if row.how in ("done", "would", "unsure") and row.before is not None
     ]
-    counted = [
+    kinds = [
         f"{sum(row.how == how for row in rows)} {word}"
         for how, word in WORDS.items()
         if any(row.how == how for row in rows) and not (wanted is None and how == "so")
     ]
     follow = f"next: {again('--execute')}" if any(row.how == "would" for row in rows) else "next: `reroot guide aurora`"
-    return "\n".join([*parts, *back, f"{len(rows)} regions{': ' + ', '.join(counted) if counted else ''}; {follow}"])
+    return "\n".join([*parts, *back, f"{counted(len(rows), 'region')}{': ' + ', '.join(kinds) if kinds else ''}; {follow}"])

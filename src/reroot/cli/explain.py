@@ -77,6 +77,9 @@ def explain(
     reroot explain RR104
     reroot explain 'jdbc:postgresql://db/app?ssl=true' --chain now.pem --next-chain next.pem
     reroot explain --batch cases.jsonl -o json=answers.jsonl
+
+    Exit code 1: it does not connect, the rotation would change what it gets, or a file breaks a rule. 4: some line of a batch could not
+    be answered.
     """
     if batch is not None:
         if subject is not None:
@@ -95,7 +98,7 @@ def explain(
     if server is not None:
         raise InputError(f"`{subject}` is no client of `{inventory_path}`", hint="a server is named only beside a client")
     from ..collect.machine import machine
-    from ..model import Accepts, Given, Server, Verdict
+    from ..model import Accepts, Given, Outcome, Server, Verdict
     from ..reports._explanation import document as explanation
     from ..verdict import answer, judge
 
@@ -113,7 +116,8 @@ def explain(
     today = answer(given, known, _chain(chain) if chain else None, now)
     then = answer(given, known, _chain(next_chain), now) if next_chain else None
     emit(explanation(given, today, then), outputs, quiet=quiet)
-    if then is not None and judge(today.foreseen, then.foreseen) is not Verdict.READY:
+    is_refused = today.foreseen.outcome is Outcome.REFUSED
+    if is_refused or (then is not None and judge(today.foreseen, then.foreseen) is not Verdict.READY):
         context.exit(1)
 
 

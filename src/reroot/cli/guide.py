@@ -151,7 +151,7 @@ def data(fleet: Fleet, found: Sequence[Finding], to: str, seen: Seen) -> Mapping
 def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None, seen: Seen) -> str:
     """The steps, in their order; what is known stands in them."""
     from ..collect._awsserved import key
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     unread = _unread(fleet, seen)
 
@@ -176,7 +176,8 @@ def text(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wis
     behind = sum(i.ca != wish.to for i in fleet.instances)
     follow = _next(bool(unread), written, folder, behind, {f.code for f in found})
     parts.append(
-        f"{len(fleet.instances)} instances, {behind} not on `{wish.to}`; {sum(f.blocks for f in found)} findings in the way; {follow}"
+        f"{counted(len(fleet.instances), 'instance')}, {behind} not on `{wish.to}`; "
+        f"{counted(sum(f.blocks for f in found), 'finding')} in the way; {follow}"
     )
     return "\n\n".join(parts)
 

@@ -58,9 +58,11 @@ def aurora(
         if document is not None:
             furnish(fleet.world, document)
         _write(fleet, out)
+        from ..reports.text import counted
+
         regions = ", ".join(sorted(fleet.world.regions))
         click.echo(
-            f"{len(members)} instances in {regions}, each {'a light stage' if light else 'a real PostgreSQL'}; API at {fleet.url}\n\n"
+            f"{counted(len(members), 'instance')} in {regions}, each {'a light stage' if light else 'a real PostgreSQL'}; API at {fleet.url}\n\n"
             f"  set -a; . {out}/environment; set +a\n"
             f"  reroot guide aurora --region {sorted(fleet.world.regions)[0]} --roots {out}/roots --address 127.0.0.1 --write .\n"
             "  aws --endpoint-url $AWS_ENDPOINT_URL rds describe-db-instances --query 'DBInstances[].[DBInstanceIdentifier,CACertificateIdentifier]' --output text\n\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ._output import Outputs, emit, output_options
 from ._rotation import inventory_option, ledger_option
@@ -79,9 +80,11 @@ def COMMAND(
 
     Exit code 4: some server did not answer, or did not show all its sessions. 130: interrupted, after showing what was seen until then.
     """
+    from ..collect.inventory import read
     from ..collect.sessions import Folded, Missed
     from ..errors import InputError
     from ..reports import Document
+    from ..reports.text import visible
     from ._watching import Book, serve_on, sources_of, watch
 
     if every < 0.1:
@@ -92,13 +95,20 @@ def COMMAND(
         raise InputError("`--save-every` is too short", hint="a second is the least; an hour is what the ledger counts by")
     if (region or profile) and not iam:
         raise InputError("`--region` and `--profile` are for tokens of IAM", hint="add `--iam`")
+    if ledger and not (keep or serve) and ctx.get_parameter_source("ledger") is ParameterSource.COMMANDLINE:
+        raise InputError("`--ledger` is for what is kept", hint="add `--keep` or `--serve`")
     book = Book.at(inventory_path, ledger) if keep or serve else None
-    sources = sources_of(dsns, source, (profile, region) if iam else None, book)
+    is_asked = inventory_path.exists() or ctx.get_parameter_source("inventory_path") is not ParameterSource.DEFAULT
+    inventory = book.inventory if book is not None else read(inventory_path) if is_asked else None
+    notes = list[str]()
+    sources = sources_of(dsns, source, (profile, region) if iam else None, inventory, notes.append)
     if not sources:
         raise InputError("no server to watch", hint="name one: `reroot observe 'host=db1.example.com user=watcher'`")
     if not quiet:
         looks = f"every {every:g} s" + (f" for {lasting:g} s" if lasting else " until stopped") if lasting or serve else "once"
         click.echo(f"watching {', '.join(s.name for s in sources)} {looks}: one connection each, reading only", err=True)
+        for note in notes if book is not None else ():
+            click.echo(visible(note), err=True)
     if serve:
         assert book is not None
         serve_on(sources, book, every=every, timeout=timeout, save_every=save_every, quiet=quiet)
@@ -209,7 +219,7 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outg
     from ..reports.text import counted, table
 
     rows = [_line(who, how, tally, enforced.get(who.server)) for (who, how), tally in sorted(folded.tallies.items())]
-    head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen", "server takes")
+    head = ("server", "user", "database", "application", "address", "how", "cipher", "sessions", "last seen (UTC)", "server takes")
     parts = [table(head, rows)] if rows else ["nobody was connected"]
     leaving = [
         (o.server, o.database or "–", o.kind, o.name, " ".join(f"{k}={v}" for k, v in o.settings.items()) or o.why)
@@ -222,14 +232,15 @@ def text(folded: Folded, enforced: Mapping[str, Enforcement], out: Sequence[Outg
     for unread in (o for o in out if not o.name):
         place = f" in database `{unread.database}`" if unread.database else ""
         parts.append(f"{unread.server}: its {unread.kind}s{place} cannot be read: {unread.why}")
-    for known in enforced.values():
+    for _, known in sorted(enforced.items()):
         if known.plaintext_rules:
             listed = "".join(f"\n  {rule}" for rule in known.plaintext_rules)
             parts.append(f"{known.server} lets in without TLS, by{listed}")
-    for name, window in folded.windows.items():
+    for name, window in sorted(folded.windows.items()):
         if window.hidden:
-            parts.append(f"{name}: {window.hidden} sessions are not shown to this user\nhint: `grant pg_monitor to …`")
-    for known in enforced.values():
+            one = "session is" if window.hidden == 1 else "sessions are"
+            parts.append(f"{name}: {window.hidden} {one} not shown to this user\nhint: `grant pg_monitor to …`")
+    for _, known in sorted(enforced.items()):
         if known.why:
             hint = "`grant execute on function pg_hba_file_rules() to …` and `grant select on pg_hba_file_rules to …`"
             parts.append(f"{known.server}: {known.why}\nhint: {hint}")

@@ -68,11 +68,15 @@ def COMMAND(
         result = take_back(
             inventory.name, names, fleet_of(inventory), book, lease, judged=() if force else judged, tell=teller(quiet)
         )
+    from ..reports.text import counted
+
     state = result.state.value if result.state else ""
     data = {"executed": True, "servers": list(names), "state": state, "failures": list(result.failures), "unread": list(unread)}
     emit(
         Document(
-            "rollback", data, lambda: f"{len(names)} servers: {state}; {len(result.failures)} failures; next: {then('status')}"
+            "rollback",
+            data,
+            lambda: f"{counted(len(names), 'server')}: {state}; {counted(len(result.failures), 'failure')}; next: {then('status')}",
         ),
         outputs,
         quiet=quiet,
@@ -109,9 +113,12 @@ def changed(inventory: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def dry_text(names: tuple[str, ...], hurt: list[Judgement], force: bool) -> str:
+    from ..reports.text import counted
+
     lines = [f"  would go back: {name}" for name in names]
     lines += [f"  {mark(j)}  {j.client} → {j.server}: {j.reasons[0].text if j.reasons else ''}" for j in hurt]
     follow = f"next: {again('--execute') if names else then('status')}"
     if hurt and not force:
         follow = "next: give them the old root back with `reroot trust add`"
-    return "\n".join([*lines, f"{len(names)} servers to take back, {len(hurt)} connections hurt by it; {follow}"])
+    counts = f"{counted(len(names), 'server')} to take back, {counted(len(hurt), 'connection')} hurt by it"
+    return "\n".join([*lines, f"{counts}; {follow}"])

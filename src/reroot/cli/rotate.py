@@ -140,7 +140,7 @@ def dry_run(
     from ..reports import Document
 
     now = datetime.now(UTC)
-    fresh = look(inventory, now, rehearsed=rehearsals(inventory, ledger)).plan
+    fresh = look(inventory, now, rehearsed=rehearsals(inventory, ledger, begins=True)).plan
     already = frozenset(s.name for s in fresh.servers if s.is_cut_over)
     steps = rotation.trial(trial) if trial else rotation.rotate(plan, already=already)
     shown: list[tuple[str, bool, list[str]]] = []
@@ -171,11 +171,13 @@ def dry_run(
     }
 
     def text() -> str:
+        from ..reports.text import counted
+
         body = "\n".join(line for said, _, lines in shown for line in (f"  {said}", *lines))
         held_by = sum(closed for _, closed, _ in shown)
         to_trust = ("--through", "trust") if blocked and not trial else ()
         follow = f"next: {again(*to_trust, '--execute', without=('through',) if to_trust else ())}"
-        counts = f"{len(shown)} steps, {held_by} gates closed today"
+        counts = f"{counted(len(shown), 'step')}, {counted(held_by, 'gate')} closed today"
         return f"{plan.rotation}: dry run, nothing is changed\n\n{body}\n\n{counts}; {follow}"
 
     return Document("rotation", data, text), blocked

@@ -37,9 +37,10 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
     from ..app.perform import cut_over_since
     from ..collect.inventory import read
     from ..errors import InputError
-    from ..ledger import open_ledger
+    from ..ledger import NoLedger, open_ledger
     from ..plan import Look, is_open, obstacles
     from ..reports import Document
+    from ..reports.text import counted
 
     now = datetime.now(UTC)
     inventory = read(inventory_path)
@@ -52,6 +53,8 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
             entries, started = book.entries(inventory.name), restarts(book, inventory.name)
             rehearsed = book.evidence(inventory.name, "rehearsal")
     except InputError as error:
+        if ledger and isinstance(error, NoLedger):
+            raise
         lost = error.message
     sight = look(inventory, now, restarts=started, rehearsed=rehearsed)
     phase, gate, wave = where(inventory, sight.plan, now, entries)
@@ -75,10 +78,12 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
     }
 
     def text() -> str:
+        whole = f"{counted(len(entries), 'entry', 'entries')}, the chain of hashes is whole" if entries else "nothing was done yet"
         parts = [
             f"{inventory.name}   {inventory.old_root.title} → {inventory.next_root.title}",
-            f"phase {phase}: {counts['stores_ready']}/{counts['stores']} trust stores hold the next root, "
-            f"{counts['servers_next']}/{counts['servers']} servers serve the next chain",
+            f"phase {phase}: {counts['stores_ready']} of {counted(counts['stores'], 'trust store')} "
+            f"{'holds' if counts['stores'] == 1 else 'hold'} the next root, {counts['servers_next']} of "
+            f"{counted(counts['servers'], 'server')} {'serves' if counts['servers'] == 1 else 'serve'} the next chain",
         ]
         if gate is not None:
             held_by = sum(o.waiver is None for o in found)
@@ -88,12 +93,12 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
             parts.append("not read:\n" + "\n".join(f"  {subject}: {why}" for subject, why in sight.unread))
         parts.append(
             "\n".join(
-                [f"journal: {lost or f'{len(entries)} entries, the chain of hashes is whole'}", *map(line, entries[-LAST:])]
+                [f"journal: {lost or whole}", *map(line, entries[-LAST:])]
             )
         )
         follow = "nothing is left to do" if gate is None else f"next: {then('plan')}, then {then('rotate', 'plan.json')}"
         parts.append(
-            f"{counts['servers_next']} of {counts['servers']} servers cut over, {len(found)} before the next gate; {follow}"
+            f"{counts['servers_next']} of {counted(counts['servers'], 'server')} cut over, {len(found)} before the next gate; {follow}"
         )
         return "\n\n".join(parts)
 

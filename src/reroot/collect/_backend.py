@@ -113,7 +113,13 @@ class Backend:
             raise ReachError(error.message, where=source.name, hint=error.hint) from None
         try:
             self.connection: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(
-                dsn, autocommit=True, prepare_threshold=0, connect_timeout=max(2, int(timeout)), **PATIENCE
+                dsn,
+                autocommit=True,
+                prepare_threshold=0,
+                connect_timeout=max(2, int(timeout)),
+                # From the start, so that the server's log knows us as well.
+                application_name=SETTINGS["application_name"],
+                **PATIENCE,
             )
             self.version = self.connection.info.server_version
             for kind in ("text", "name"):
@@ -141,7 +147,7 @@ class Backend:
         return Counted(self.started, self.last, self.recent) if self.last is not None else None
 
     def unreachable(self, error: Exception) -> ReachError:
-        text = self.source.without_password(str(error))
+        text = self.source.without_password(str(error)).removeprefix("connection failed: ")
         return ReachError(text or type(error).__name__, where=self.source.name, hint=_hint(error, text))
 
     def ask(self, query: str, parameters: Sequence[object] | Mapping[str, object] = (), *, prepare: bool = False) -> list[tuple[Any, ...]]:

@@ -36,9 +36,21 @@ class Rule:
 
     def __str__(self) -> str:
         where = f"{self.file or 'pg_hba.conf'}:{self.line}"
-        mask = f" {self.netmask}" if self.netmask else ""
-        words = f"{self.kind} {','.join(self.databases)} {','.join(self.users)} {self.address}{mask} {self.method}"
+        words = f"{self.kind} {','.join(self.databases)} {','.join(self.users)} {self._network} {self.method}"
         return f"{where}: {' '.join(words.split())}"
+
+    @property
+    def _network(self) -> str:
+        """As people write it, ``10.0.0.0/8``; the server gives the mask beside the address."""
+        if not self.netmask:
+            return self.address
+        try:
+            bits = f"{int(ipaddress.ip_address(self.netmask)):b}".rstrip("0")
+            width = ipaddress.ip_address(self.netmask).max_prefixlen
+            is_prefix = "0" not in bits and (not bits or int(ipaddress.ip_address(self.netmask)).bit_length() == width)
+        except ValueError:
+            is_prefix = False
+        return f"{self.address}/{len(bits)}" if is_prefix else f"{self.address} {self.netmask}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ class Source:
         return line.replace(secret, "***") if secret else line
 
 
-def parsed(dsn: str) -> dict[str, str]:
-    """The words of a connection string; ``InputError`` that does not repeat it."""
+def parsed(dsn: str, where: str = "") -> dict[str, str]:
+    """The words of a connection string; ``InputError`` that says *where* it stands and does not repeat it."""
     import psycopg
 
     try:
@@ -67,31 +67,48 @@ def parsed(dsn: str) -> dict[str, str]:
         # libpq's own message would quote the text, and with it a password.
         raise InputError(
             "a connection string that libpq cannot read",
+            where=where,
             hint="give `host=… dbname=… user=…` or `postgresql://user@host:port/database`; passwords belong in `~/.pgpass`",
         ) from None
 
 
-def listed(path: str) -> list[str]:
-    """The connection strings of a file, one a line."""
+def listed(path: str) -> dict[str, str]:
+    """The connection strings of a file, one a line; each with the place where it stands."""
     try:
         with open(path, encoding="utf-8") as file:
-            return lines_of(file)
+            return lines_of(file, path)
     except OSError as error:
         raise InputError(f"cannot read it: {error.strerror}", where=path) from None
     except UnicodeDecodeError:
         raise InputError("not a text file", where=path, hint="one DSN a line, in UTF-8") from None
 
 
-def lines_of(file: Iterable[str]) -> list[str]:
-    return [line.strip() for line in file if line.strip() and not line.lstrip().startswith("#")]
+def lines_of(file: Iterable[str], name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(file, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            found.setdefault(line.strip(), f"{name}:{number}")
+    return found
 
 
 def again_from(path: str, dsn: str) -> Fresh:
-    """*dsn* as *path* has it now: the line for the same host, port, database and user, whatever its password has become."""
+    """*dsn* as *path* has it now: the line for the same host, port, database and user, whatever its password has become.
+
+    A line that cannot be read may be the one: it is told where no other is, and loses nobody else's server.
+    """
     wanted = _same(parsed(dsn))
 
     def fresh() -> str:
-        return next((line for line in listed(path) if _same(parsed(line)) == wanted), dsn)
+        unread: InputError | None = None
+        for line, place in listed(path).items():
+            try:
+                if _same(parsed(line, place)) == wanted:
+                    return line
+            except InputError as error:
+                unread = unread or error
+        if unread is not None:
+            raise InputError(f"`{unread.where}`: {unread.message}", where=unread.where, hint=unread.hint)
+        return dsn
 
     return fresh
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from .. import drivers
 from ..errors import InputError, RerootError
 from ..model import Evidence, Files
+from ._fold import LOCAL
 
 if TYPE_CHECKING:
     from .inventory import DeclaredClient, Inventory
@@ -128,6 +129,8 @@ class Coverage:
     shared: Mapping[Seen, tuple[str, ...]] = field(default_factory=dict)
     windows: Mapping[str, Window] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
+    local: tuple[Seen, ...] = ()
+    """Nobody's client, and seen over a unix socket alone: PostgreSQL has no TLS there, so no rotation touches it."""
 
     @property
     def is_complete(self) -> bool:
@@ -139,7 +142,8 @@ class Coverage:
         window = self.windows.get(server)
         if window is None:
             return f"nobody has looked at `{server}`: not known whether it connects"
-        return f"not seen on `{server}` between {window.first[:16]} and {window.last[:16]}: not known whether it still connects"
+        first, last = (moment[:16].replace("T", " ") for moment in (window.first, window.last))
+        return f"not seen on `{server}` between {first} and {last} UTC: not known whether it still connects"
 
 
 def seen_in(evidence: Iterable[Evidence]) -> tuple[Seen, ...]:
@@ -207,7 +211,8 @@ def cover(
     """Join *seen* to *clients*. Each identity belongs to the clients that reach its server and whose rule says most about it."""
     mine = set(ours)
     known: dict[str, list[Seen]] = {c.name: [] for c in clients}
-    undeclared, shared = [], {}
+    undeclared, shared = list[Seen](), {}
+    local = list[Seen]()
     for one in seen:
         if one.application in mine:
             continue
@@ -219,7 +224,7 @@ def cover(
         best = max(weights.values(), default=0)
         fitting = tuple(name for name, weight in weights.items() if weight == best and best)
         if not fitting:
-            undeclared.append(one)
+            (local if one.encryptions == (LOCAL,) else undeclared).append(one)
         for name in fitting:
             known[name].append(one)
         if len(fitting) > 1:
@@ -232,6 +237,7 @@ def cover(
         shared,
         windows,
         {c.name: c.owner for c in clients},
+        tuple(local),
     )
 
 

@@ -32,6 +32,8 @@ __all__ = [
 SOURCE = "pg_stat_activity"
 ASK_AGAIN = 3600.0
 """Seconds after which a server is asked again what it insists on and where it connects to."""
+LEAVE = 5.0
+"""Seconds that all watches together are given to say goodbye: what was seen is to be saved before whoever stops us loses patience."""
 SELDOM = 60.0
 """Seconds between two tries at a server that has not answered for long."""
 
@@ -81,8 +83,9 @@ def observe(
                 yield seen
     finally:
         stop.set()
+        until = monotonic() + LEAVE
         for watch in watches:
-            watch.join(timeout)
+            watch.join(max(until - monotonic(), 0.0))
 
 
 def _watch(
@@ -123,16 +126,19 @@ def _watch(
                 found.put(Missed(source.name, datetime.now(UTC), error.message, error.hint))
                 if backend is not None and backend.connection.closed:
                     backend = None
+            except Exception as error:
+                # Whatever a server says that nobody thought of: it must not end the watch of it, nor without a word.
+                missed += 1
+                found.put(Missed(source.name, datetime.now(UTC), f"{type(error).__name__}: its answer was not understood", "tell us"))
+                if backend is not None:
+                    backend.close()
+                    backend = None
             # One that does not answer is asked less and less often: it may be starting, and a login is work for it.
             pause = min(every * 2 ** min(max(missed - 3, 0), 10), max(every, SELDOM))
             elapsed = monotonic() - begin
             following = (elapsed // pause + 1) * pause
             if following > lasting or stop.wait(following - elapsed):
                 return
-    except Exception as error:
-        # A thread that ends without a word would leave a server unwatched.
-        found.put(Missed(source.name, datetime.now(UTC), f"{type(error).__name__}, and it is not watched any more", "tell us"))
-        raise
     finally:
         if backend is not None:
             backend.close()

@@ -57,7 +57,7 @@ class Verdict:
             return "; ".join(c.text for c in self.concerns[:5]) + (
                 f"; and {len(self.concerns) - 5} more" if len(self.concerns) > 5 else ""
             )
-        return f"{self.back} of {self.known} clients have connected with TLS since; the others have not been heard of"
+        return f"{self.back} of {self.known} {'client has' if self.known == 1 else 'clients have'} connected with TLS since; the others have not been heard of"
 
 
 def compare(before: Rollup, before_seconds: float, since: Rollup, since_seconds: float, server: str | None = None) -> Verdict:

@@ -9,6 +9,6 @@ journal entry carries the hash of the one before. No secret is written.
 from __future__ import annotations
 
 from ._entries import Entry, broken_at
-from .ledger import DEFAULT, Ledger, open_ledger
+from .ledger import DEFAULT, Ledger, NoLedger, open_ledger
 
-__all__ = ["DEFAULT", "Entry", "Ledger", "broken_at", "open_ledger"]
+__all__ = ["DEFAULT", "Entry", "Ledger", "NoLedger", "broken_at", "open_ledger"]

@@ -23,6 +23,10 @@ LEASE = timedelta(minutes=2)
 """How long a lease lives without a sign of life. Each journal entry renews it."""
 
 
+class NoLedger(InputError):
+    """There is none where one was to be read."""
+
+
 class Lease:
     """The right to act on one rotation: a number that grows each time it changes hands."""
 
@@ -228,7 +232,10 @@ class Ledger:
 
 
 def open_ledger(place: str | Path = DEFAULT, *, create: bool = True) -> Ledger:
-    """The ledger at *place*: a file, or a ``postgresql://`` URL. Its tables are brought up to date, its file is checked."""
+    """The ledger at *place*: a file, or a ``postgresql://`` URL. Its tables are brought up to date, its file is checked.
+
+    Without *create* it must be there already: ``NoLedger`` where it is not, and nothing is made.
+    """
     import sqlalchemy as sa
 
     text = str(place)
@@ -236,16 +243,21 @@ def open_ledger(place: str | Path = DEFAULT, *, create: bool = True) -> Ledger:
     where = sa.make_url(text).render_as_string(hide_password=True) if is_url else text
     if is_url and not text.startswith(("postgresql://", "postgresql+psycopg://", "sqlite://")):
         raise InputError(f"`{where}` is no ledger", hint="name a file, or a `postgresql://` URL")
-    if not is_url and not create and not Path(text).exists():
-        raise InputError(f"there is no ledger at `{text}`", hint="`reroot rotate --execute`, `observe --keep` or `ingest --keep` begins one")
+    file = text.removeprefix("sqlite:///") if text.startswith("sqlite:///") else "" if is_url else text
+    if file and not create and not Path(file).exists():
+        raise _none(where)
     with clear_errors(where):
         if is_url and text.startswith("postgresql"):
             url = sa.make_url(text).set(drivername="postgresql+psycopg")
             engine = sa.create_engine(url, connect_args={"connect_timeout": 10}, isolation_level="READ COMMITTED")
         else:
             engine = _sqlite(text if is_url else f"sqlite:///{text}")
-        _upgrade(engine, where)
+        _upgrade(engine, where, create)
     return Ledger(engine, where)
+
+
+def _none(where: str) -> NoLedger:
+    return NoLedger(f"there is no ledger at `{where}`", hint="`reroot rotate --execute`, `observe --keep` or `ingest --keep` begins one")
 
 
 def _sqlite(url: str) -> Engine:
@@ -279,7 +291,7 @@ def _sqlite(url: str) -> Engine:
 LOST = "keep the file, move it away and go on: `reroot status` and `reroot rollback` look at the servers themselves"
 
 
-def _upgrade(engine: Engine, where: str) -> None:
+def _upgrade(engine: Engine, where: str, create: bool) -> None:
     import sqlalchemy as sa
 
     with engine.connect() as connection:
@@ -292,6 +304,8 @@ def _upgrade(engine: Engine, where: str) -> None:
         return
     if stamped is None and tables - {"alembic_version"}:
         raise InputError("this database holds something else than a ledger", where=where, hint="name another file")
+    if stamped is None and not create:
+        raise _none(where)
     if stamped is not None and stamped > newest:
         raise InputError(f"the ledger was written by a newer reroot (`{stamped}`)", where=where, hint="use that version")
     from alembic import command

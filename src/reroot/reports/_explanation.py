@@ -10,6 +10,7 @@ from ..rules import BY_CODE
 from ..verdict import Answer, judge
 from ._answer import MEANINGS, as_values
 from ._report import Document
+from .text import counted
 
 ASKS = {
     Ask.NEVER: "never asks for TLS",
@@ -43,7 +44,7 @@ def _text(given: Given, today: Answer, then: Answer | None) -> str:
         policy = today.policy
         lines.append(f"policy     {ASKS[policy.ask]}; {CHECKS[policy.check]}")
         if policy.roots.origin is not RootsFrom.NONE:
-            count = "" if today.roots is None else f", {len(today.roots.certificates)} certificates"
+            count = "" if today.roots is None else f", {counted(len(today.roots.certificates), 'certificate')}"
             lines.append(f"roots      {policy.roots.path or policy.roots.origin.value} ({policy.roots.origin.value}{count})")
         lines.append(f"reads them {policy.reread.value}")
     lines += _outcome("now", today)
