@@ -122,7 +122,7 @@ def test_what_could_not_be_read_makes_it_incomplete(log):
     Path(log).write_bytes(GOOD + debian(5, "connection authorized: user=a database=b"))
     result = run(log)
     assert result.exit_code == 4
-    assert "1 lines that speak of connections do not fit the layout" in result.stdout
+    assert "1 line that speaks of connections does not fit the layout" in result.stdout
     assert result.stdout.splitlines()[-1].endswith("incomplete: see above")
 
 
