@@ -175,7 +175,7 @@ npm_packages() {
         if may_apt; then part apt-node apt_install nodejs npm; fi
         command -v npm >/dev/null 2>&1 || { echo "not installed: node-postgres, postgres.js, pgJDBC 42.2.8, PostgreSQL 18 (no npm)"; return 0; }
     fi
-    part node npm_install node pg@8 pg-connection-string@2 postgres@3 knex@3 sequelize@6 typeorm@1 @prisma/adapter-pg@7
+    part node npm_install node pg@8 pg-connection-string@2 postgres@3 knex@3 sequelize@6 typeorm@1 @prisma/adapter-pg@7 drizzle-orm@0.45
     part postgres18 npm_postgres
     [ "$wanted" = matrix ] && part node-parsers npm_older
     part pgjdbc-42.2 npm_install liquibase node-liquibase@4

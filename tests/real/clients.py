@@ -219,6 +219,8 @@ def _node() -> list[Client | Missing]:
         ("knex", "knex", spelling_node.knex, False),
         ("sequelize", "sequelize", spelling_node.sequelize, False),
         ("typeorm", "typeorm", spelling_node.typeorm, False),
+        ("drizzle-node-postgres", "drizzle-orm", spelling_node.drizzle_over(spelling_node.node_postgres), False),
+        ("drizzle-postgres-js", "drizzle-orm", spelling_node.drizzle_over(spelling_node.postgres_js), False),
         ("prisma", "@prisma/adapter-pg", spelling_node.node_postgres, False),
     ):
         if node is None or not (folder / "node_modules" / module).exists():

@@ -151,3 +151,16 @@ def typeorm(s: Scenario, t: Target) -> Spelled | None:
     if spelled and "settings" in spelled:
         spelled["settings"]["username"] = spelled["settings"].pop("user")
     return spelled
+
+
+def drizzle_over(speller: Callable[[Scenario, Target], Spelled | None]) -> Callable[[Scenario, Target], Spelled | None]:
+    """As the driver beneath; in one form with the connection string inside the object."""
+    name = "connectionString" if speller is node_postgres else "url"
+
+    def spell(s: Scenario, t: Target) -> Spelled | None:
+        spelled = speller(s, t)
+        if spelled is None or "dsn" not in spelled or s.form != "keywords":
+            return spelled
+        return {"settings": {name: spelled["dsn"]}, "env": spelled["env"]}
+
+    return spell

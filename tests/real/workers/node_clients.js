@@ -1,4 +1,4 @@
-// The worker for Node's drivers: node-postgres, alone and beneath Knex, Sequelize, TypeORM and Prisma 7, and postgres.js.
+// The worker for Node's drivers: node-postgres, alone and beneath Knex, Sequelize, TypeORM, Drizzle and Prisma 7, and postgres.js.
 //
 //   node node_clients.js NAME FOLDER-OF-node_modules
 //
@@ -69,6 +69,25 @@ const clients = {
       await adapter.dispose();
     }
   },
+  async 'drizzle-node-postgres'(one) {
+    const { drizzle } = load('drizzle-orm/node-postgres/index.cjs');
+    const db = one.dsn ? drizzle(one.dsn) : drizzle({ connection: settings(one) });
+    db.$client.on('error', () => {});
+    try {
+      return (await db.execute(QUESTION)).rows[0].ssl;
+    } finally {
+      await db.$client.end();
+    }
+  },
+  async 'drizzle-postgres-js'(one) {
+    const { drizzle } = load('drizzle-orm/postgres-js/index.cjs');
+    const db = one.dsn ? drizzle(one.dsn) : drizzle({ connection: { max: 1, connect_timeout: 15, ...settings(one) } });
+    try {
+      return (await db.execute(QUESTION))[0].ssl;
+    } finally {
+      await db.$client.end({ timeout: 1 });
+    }
+  },
   async typeorm(one) {
     const { DataSource } = load('typeorm');
     const source = new DataSource({ type: 'postgres', ...(one.dsn ? { url: one.dsn } : {}), ...settings(one) });
@@ -81,10 +100,11 @@ const clients = {
   },
 };
 
-const module_of = { 'node-postgres': 'pg', 'postgres-js': 'postgres', prisma: '@prisma/adapter-pg' }[name] || name;
+const module_of = { 'node-postgres': 'pg', 'postgres-js': 'postgres', prisma: '@prisma/adapter-pg' }[name] || (name.startsWith('drizzle-') ? 'drizzle-orm' : name);
 const runtime = { node: process.versions.node, openssl: process.versions.openssl };
-if (name !== 'postgres-js') runtime['pg-connection-string'] = version('pg-connection-string');
-if (module_of === name) runtime.pg = version('pg');
+if (!name.endsWith('postgres-js')) runtime['pg-connection-string'] = version('pg-connection-string');
+if (module_of === name || name === 'drizzle-node-postgres') runtime.pg = version('pg');
+if (name === 'drizzle-postgres-js') runtime.postgres = version('postgres');
 const say = (answer) => fs.writeSync(1, JSON.stringify(answer) + '\n');
 console.log = console.warn = console.error = () => {};
 process.emitWarning = () => {};
@@ -92,7 +112,7 @@ let stray = null;
 process.on('uncaughtException', (error) => stray && stray(error));
 process.on('unhandledRejection', (error) => stray && stray(error));
 const timer = (ms) => new Promise((_, reject) => setTimeout(() => reject(new Error('no answer')), ms).unref());
-say({ driver: name, driver_version: version(module_of), runtime });
+say({ driver: name.replace(/^drizzle-.*/, 'drizzle'), driver_version: version(module_of), runtime });
 
 const base = { ...process.env };
 (async () => {
