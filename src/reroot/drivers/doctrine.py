@@ -3,7 +3,7 @@ Doctrine DBAL, and Symfony on it: one of two drivers on libpq, ``pdo_pgsql`` or 
 
 ``pdo_pgsql`` hands ``sslmode``, ``sslrootcert``, ``sslcert``, ``sslkey`` and ``sslcrl`` on, without quotes. ``pgsql`` hands on ``sslmode`` and
 no more: an ``sslrootcert`` beside it is dropped without a word, and only PGSSLROOTCERT or ``~/.postgresql/root.crt`` is left.
-A URL is percent-decoded twice.
+A URL is percent-decoded twice. From 4 on the application says which of the two its scheme stands for: ``doctrine-driver`` in ``runtime``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ DRIVER = Driver(
     name="doctrine",
     title="Doctrine DBAL",
     source="https://www.doctrine-project.org/projects/doctrine-dbal/en/4.0/reference/configuration.html",
-    versions="3.6 to 4.x, over PDO and pg_connect on libpq 12 to 18",
+    versions="3.6 to 4.x, over PDO or pg_connect (`--runtime doctrine-driver=pgsql`) on libpq 12 to 18",
     proven=("3.6",),
     possible=possible,
     read=read,

@@ -54,7 +54,7 @@ DRIVER = wrapper(
     name="drizzle",
     title="Drizzle ORM",
     source="https://orm.drizzle.team/docs/get-started-postgresql",
-    versions="0.34 to 0.x on node-postgres 8.3 to 8.23 or postgres.js 3.2 to 3.4",
+    versions="0.34 to 0.x on node-postgres 8.3 to 8.23 (`--runtime pg=8.23`) or postgres.js 3.2 to 3.4 (`postgres=3.4`)",
     proven=("0.45",),
     translate=translate,
     variants=variants,
