@@ -188,3 +188,15 @@ def test_a_ledger_that_was_named_and_is_not_there_is_an_error_to_who_only_reads(
     fleet.run("rotate", "plan.json", "--ledger", "slip.sqlite", "--through", "trust", "--execute")
     assert "trust stores hold" in fleet.run("status", "--ledger", "slip.sqlite", check=None).stdout.replace("store holds", "stores hold")
     fleet.run("plan", "--ledger", "slip.sqlite", check=None)
+
+
+def test_one_of_anything_is_one(tmp_path):
+    with lab(tmp_path, ["only"]) as small:
+        small.write(clients=small.client("orders"))
+        said = small.run("status", check=None).stdout
+        assert "0 of 1 trust store holds the next root, 0 of 1 server serves the next chain" in said
+        assert "0 of 1 server cut over" in said
+        small.run("plan", check=None)
+        dry = small.run("rotate", "plan.json", check=None).stdout
+        assert "1 gate closed today" in dry
+        assert "0 servers to take back, 0 connections hurt" in small.run("rollback", check=None).stdout

@@ -237,7 +237,7 @@ def test_fetch_takes_only_what_is_pinned(run: Run, site: str, tmp_path: Path) ->
     assert run("fetch", f"{site}/good.pem", "-o", f"pem={tmp_path / 'got.pem'}").exit_code == 0
     assert len(pem.read((tmp_path / "got.pem").read_bytes()).certificates) == 5
     refused = run("fetch", f"{site}/strange.pem", "-o", f"pem={tmp_path / 'no.pem'}")
-    assert "1 certificates with no pinned fingerprint: `Root A`" in error(refused).message
+    assert "1 certificate with no pinned fingerprint: `Root A`" in error(refused).message
     assert not (tmp_path / "no.pem").exists()
     pin = Certificate(W.a.der).fingerprint
     assert run("fetch", f"{site}/strange.pem", "--pin", pin, "-o", f"pem={tmp_path / 'yes.pem'}").exit_code == 0

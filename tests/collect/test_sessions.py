@@ -251,7 +251,7 @@ def test_a_source_is_shown_without_its_password():
     source = Source("postgresql://u:hunter2@db.example.com:6432/d")
     assert "hunter2" not in repr(source) + str(vars(source))
     assert source.name == "db.example.com:6432"
-    assert source.without_password("bad\n hunter2") == "bad ***"
+    assert source.without_password("bad\n hunter2") == "bad; ***"
 
 
 def test_sessions_that_were_counted_are_not_counted_again_when_only_we_were_cut_off(server, clients):

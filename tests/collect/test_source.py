@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from reroot.collect._awsapi import Login
-from reroot.collect._backend import Backend
+from reroot.collect._backend import Backend, _hint
 from reroot.collect._source import Source, again_from, iam, listed
 from reroot.collect.sessions import Missed, Observed, Sample, observe
 from reroot.errors import InputError, ReachError
@@ -190,3 +190,20 @@ def test_a_line_that_cannot_be_read_loses_nobody_elses_server(tmp_path):
     assert raised.value.message == f"`{file}:2`: a connection string that libpq cannot read"
     file.write_text(f"{other}\n")
     assert again_from(str(file), mine)() == mine
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        pytest.param('root certificate file "/x.pem" does not exist\nEither provide the file …', "sslrootcert", id="no-root-file"),
+        pytest.param('server certificate for "a" does not match host name "b"', "hostaddr=ADDRESS", id="another-name"),
+        pytest.param('database "x" does not exist', "database", id="no-database"),
+    ],
+)
+def test_what_failed_leads_to_what_mends_it(said, hint):
+    assert hint in _hint(psycopg.OperationalError(said), said)
+
+
+def test_the_lines_of_a_message_stay_apart_and_the_password_is_in_none():
+    source = Source("host=db password='two  words'")
+    assert source.without_password("refused  by two  words\n\tIs it running?\n") == "refused by ***; Is it running?"

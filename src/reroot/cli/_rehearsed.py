@@ -179,7 +179,7 @@ SAYS = {
 def text(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> str:
     """The conclusion first, then what the acts have shown, then who was at the other end."""
     from ..collect.rehearse.command import described
-    from ..reports.text import table
+    from ..reports.text import counted, table
 
     c = rehearsed.conclusion
     head = f"{SAYS[c.trust.value]}: `{rehearsed.command[0].rsplit('/', 1)[-1]}` at {', '.join(map(str, rehearsed.places))}"
@@ -205,7 +205,7 @@ def text(rehearsed: Rehearsed, beside: Sequence[Reason] = ()) -> str:
     if c.hint:
         parts.append(f"hint: {c.hint}")
     came = sum(len(run.met) for run in rehearsed.runs)
-    told = f"{len(rehearsed.runs)} acts, {came} connection{'s' * (came != 1)}, led by {described(rehearsed.way)}"
+    told = f"{counted(len(rehearsed.runs), 'act')}, {counted(came, 'connection')}, led by {described(rehearsed.way)}"
     return "\n\n".join([*parts, f"{told}; {NEXT[c.trust.value]}"])
 
 

@@ -200,6 +200,8 @@ Steps = list[tuple[str, list[str]]]
 
 
 def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], wish: Wish, folder: Path | None) -> Steps:
+    from ..reports.text import counted
+
     forced = Counter(i.force_ssl for i in fleet.instances)
     restarts = [i.id for r in fleet.regions for i in r.instances if i.ca != wish.to and not r.version(i).restart_free]
     inventory = f"{folder}/reroot-{written[0].label}.toml" if folder and written else "reroot-REGION.toml"
@@ -208,7 +210,7 @@ def _steps(fleet: Fleet, found: Sequence[Finding], written: Sequence[Written], w
         (
             "is TLS forced? rds.force_ssl of each parameter group",
             [
-                f"{forced['1']} instances refuse clients without TLS, {forced['0']} take them, {sum(forced.values()) - forced['0'] - forced['1']} not known",
+                f"{counted(forced['1'], 'instance refuses', 'instances refuse')} clients without TLS, {forced['0']} take them, {sum(forced.values()) - forced['0'] - forced['1']} not known",
                 "its default differs by engine and version, so it was read, not guessed",
             ],
         ),
@@ -289,8 +291,10 @@ def _hours(fleet: Fleet, to: str) -> list[str]:
     windows = Counter(i.window for i in fleet.instances if i.window and i.ca != to)
     if not windows:
         return []
+    from ..reports.text import counted
+
     shown = ", ".join(f"{window} UTC ({count})" for window, count in windows.most_common(3))
-    more = f" and {len(windows) - 3} others" if len(windows) > 3 else ""
+    more = f" and {counted(len(windows) - 3, 'other')}" if len(windows) > 3 else ""
     return [f"changes are made at once, not in the maintenance windows ({shown}{more}): you choose the hour"]
 
 

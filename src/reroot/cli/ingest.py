@@ -184,8 +184,9 @@ def _refuse_nothing(found: Ingested, places: Sequence[str], shard: tuple[int, in
         raise InputError(first.why, where=first.piece.log.path, hint=hint)
     if notes.unreadable:
         used = ", ".join(sorted({f"`{r.spelling}`" for r in found.reads if r.spelling}))
+        speak = "speaks" if notes.unreadable == 1 else "speak"
         raise InputError(
-            f"no line fits {used}, though {notes.unreadable} speak of connections", where=places[0], hint=LAYOUT_HINT
+            f"no line fits {used}, though {notes.unreadable} {speak} of connections", where=places[0], hint=LAYOUT_HINT
         )
     raise InputError(
         "nothing in here speaks of connections", where=places[0], hint="set `log_connections = on` on the server, and reload it"

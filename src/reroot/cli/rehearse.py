@@ -279,8 +279,10 @@ def _rehearse(
 
     first = ways_for(command, places, wanted=way)[0]
     if not quiet:
+        from ..reports.text import counted
+
         where = ", ".join(map(str, places))
-        click.echo(f"rehearsing `{command[0]}` in {len(scenes)} acts; {where} is led here by {described(first)}", err=True)
+        click.echo(f"rehearsing `{command[0]}` in {counted(len(scenes), 'act')}; {where} is led here by {described(first)}", err=True)
     return rehearse(command, places, scenes, way=way, patience=patience, show=2 if show else None, lasting=lasting)
 
 

@@ -197,6 +197,8 @@ def outcome(plan: Plan, result: Result, path: Path) -> Document:
     }
 
     def text() -> str:
+        from ..reports.text import counted
+
         failures = "".join(f"  {line}\n" for line in result.failures)
         follow = {
             "done": f"the old root is retired; next: {then('status')}",
@@ -204,6 +206,6 @@ def outcome(plan: Plan, result: Result, path: Path) -> Document:
             "rolled back": f"the wave serves what it served before; next: {then('plan')}",
             "needs a human": f"some servers could not be taken back; next: {then('status')}, then {then('rollback')}",
         }[state]
-        return f"{failures}{plan.rotation}: {state}; {len(result.failures)} failures; {follow}"
+        return f"{failures}{plan.rotation}: {state}; {counted(len(result.failures), 'failure')}; {follow}"
 
     return Document("rotation", data, text)

@@ -246,6 +246,8 @@ def _hint(error: Exception, text: str) -> str:
 HINTS: tuple[tuple[str, str], ...] = (
     ("password authentication failed", "check the user's password in `~/.pgpass` or `PGPASSWORD`"),
     ("no password supplied", "put the password in `~/.pgpass` or `PGPASSWORD`"),
+    ("root certificate file", "our own connection has no root to check the server by: name its file with `sslrootcert`"),
+    ("does not match host name", "say the name that its certificate has: `host=NAME hostaddr=ADDRESS`"),
     ("certificate verify failed", "our own connection does not trust the server: check its `sslrootcert`"),
     ("no pg_hba.conf entry", "allow this user and address in `pg_hba.conf`"),
     ("permission denied", "`reroot emit sql-role` prints the rights that are needed"),

@@ -18,6 +18,7 @@ from enum import Enum
 
 from .. import wire
 from ..errors import InputError
+from ..reports.text import counted
 
 MAX_HANDSHAKE = 512 * 1024
 """Most bytes a server may send before its handshake is given up on."""
@@ -158,7 +159,7 @@ def _no_handshake(reply: bytes) -> Generator[bytes, bytes, Seen]:
     if not speaker and reply[:1] in (wire.ACCEPTED, wire.REFUSED):
         return Seen(
             Answer.NOT_POSTGRESQL,
-            why=f"sent {len(reply) - 1} more bytes with its answer, before any encryption",
+            why=f"sent {counted(len(reply) - 1, 'more byte')} with its answer, before any encryption",
             hint="something between may be meddling with the connection",
         )
     why = f"answered like {speaker}" if speaker else f"answered {reply[:16]!r}"

@@ -111,7 +111,8 @@ def elsewhere(backend: Backend, timeout: float = 10.0) -> Iterator[Outgoing]:
         finally:
             other.close()
     if len(names) > MOST_DATABASES:
-        why = f"{len(names) - MOST_DATABASES} more databases were not looked into"
+        left = len(names) - MOST_DATABASES
+        why = f"{left} more {'database was' if left == 1 else 'databases were'} not looked into"
         yield Outgoing(backend.source.name, "foreign-server", why=why)
 
 

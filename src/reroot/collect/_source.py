@@ -53,7 +53,8 @@ class Source:
     def without_password(self, text: str) -> str:
         """A message of libpq's or the server's, on one line and safe to show."""
         secret = self.password.reveal()
-        line = " ".join(text.split())
+        text = text.replace(secret, "***") if secret else text
+        line = "; ".join(" ".join(part.split()) for part in text.splitlines() if part.strip())
         return line.replace(secret, "***") if secret else line
 
 

@@ -10,6 +10,7 @@ from .. import authorities, truststores
 from ..authorities._partitions import COMMERCIAL
 from ..errors import InputError, ReachError, TrustStoreError
 from ..pki.certificate import Certificate
+from ..reports.text import counted
 from ..truststores import Limits
 from ._trustlimits import guarded
 
@@ -39,7 +40,7 @@ def fetched(address: str, *, pins: Sequence[str] = (), accept_unpinned: bool = F
     if strangers and not accept_unpinned:
         names = ", ".join(f"`{c.title}` {c.fingerprint}" for c in strangers[:3])
         raise TrustStoreError(
-            f"has {len(strangers)} certificates with no pinned fingerprint: {names}{' …' if len(strangers) > 3 else ''}",
+            f"has {counted(len(strangers), 'certificate')} with no pinned fingerprint: {names}{' …' if len(strangers) > 3 else ''}",
             where=address,
             hint="compare them with what their owner publishes, then name them with `--pin`, or take all with `--accept-unpinned`",
         )

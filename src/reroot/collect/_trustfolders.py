@@ -22,6 +22,7 @@ from ..errors import TrustStoreError
 from ..pki.certificate import Certificate
 from ..readers._folder import NAME, folder, subject_hash
 from ..readers._reader import Anchors, Problem
+from ..reports.text import counted
 from ..truststores import Limits, pem
 from . import _truststeps
 from ._trustjournal import Intent, Journal, Line
@@ -127,7 +128,7 @@ def _look(fd: int, path: str, *, for_a_change: bool = False) -> Held:
     anchors = _trusted(system, entries)
     if unread:
         problem = Problem(
-            "unreadable-file", f"{len(unread)} files cannot be read: `{unread[0]}`{' …' if len(unread) > 1 else ''}"
+            "unreadable-file", f"{counted(len(unread), 'file')} cannot be read: `{unread[0]}`{' …' if len(unread) > 1 else ''}"
         )
         anchors = replace(anchors, problems=(*anchors.problems, problem))
     return Held(path, system, frozenset(names), entries, anchors, made)

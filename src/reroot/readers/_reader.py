@@ -68,7 +68,9 @@ def loaded(certificates: Sequence[Certificate], problems: Iterable[Problem] = ()
     unique = tuple(dict.fromkeys(certificates))
     found = list(problems)
     if len(unique) < len(certificates):
-        found.append(Problem("duplicate", f"{len(certificates) - len(unique)} certificates stand there twice; they count once"))
+        doubles = len(certificates) - len(unique)
+        said = "1 certificate stands there twice; it counts once" if doubles == 1 else f"{doubles} certificates stand there twice; they count once"
+        found.append(Problem("duplicate", said))
     if not unique:
         found.append(Problem("no-anchors", "loads, but nothing is trusted"))
     return Anchors(True, unique, tuple(found))

@@ -79,7 +79,9 @@ def _java_store(content: bytes, password: str | None, *, magics: tuple[int, ...]
     problems = []
     hidden = sum(a != a.lower() for a in entries)
     if hidden:
-        problems.append(Problem("alias-case", f"{hidden} entries have capital letters in their alias and are never found"))
+        one = "1 entry has capital letters in its alias and is never found"
+        several = f"{hidden} entries have capital letters in their alias and are never found"
+        problems.append(Problem("alias-case", one if hidden == 1 else several))
     if any(tag == _javakeystore.KEY for tag, _ in entries.values()):
         problems.append(Problem("key-as-anchor", "the own certificate of a key entry counts as trusted"))
     if password is None:
