@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from reroot.collect.scan._finding import Finding
 from reroot.collect.scan._scan import scan
+from reroot.collect.scan._walk import folders_around
 
 from ._corpus import certificate
 
@@ -105,3 +108,28 @@ def test_projects_side_by_side_do_not_lend_each_other_their_drivers(tmp_path: Pa
         for file, body in (manifest, code):
             (tmp_path / name / file).write_text(body)
     assert {f.path: f.driver for f in scan([str(tmp_path)], processes=1).findings}["rust/.env"] == "sqlx"
+
+
+def test_targets_named_from_the_root_are_told_apart_counted_together_and_come_to_an_end(tmp_path: Path) -> None:
+    for name, manifest, code in (
+        ("ruby", ("Gemfile", "gem 'pg'\n"), ("db.rb", "PG.connect(ENV['DATABASE_URL'])\n")),
+        ("rust", ("Cargo.toml", '[dependencies]\nsqlx = "0.8.3"\n'), (".env", "DATABASE_URL=postgres://h/d?sslmode=verify-full\n")),
+    ):
+        (tmp_path / name).mkdir()
+        for file, body in (manifest, code):
+            (tmp_path / name / file).write_text(body)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/.env").write_text("DATABASE_URL=postgres://h/d?sslmode=require\n")
+    targets = [str(tmp_path / name) for name in ("ruby", "rust", "bare")]
+    for use_cache in (False, True):
+        result = scan(targets, processes=1, use_cache=use_cache)
+        assert {f.path: f.driver for f in result.findings}[f"{tmp_path}/rust/.env"] == "sqlx"
+        assert result.files == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "folders"),
+    [("a/b/c", ["a/b", "a", ""]), ("c", [""]), ("/a/c", ["/a", "/"]), ("/", []), ("../a/c", ["../a", "..", ""])],
+)
+def test_the_folders_around_a_path_end(path: str, folders: list[str]) -> None:
+    assert list(folders_around(path)) == folders

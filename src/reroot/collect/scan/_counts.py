@@ -12,7 +12,7 @@ PATHISH = re.compile(
     r"\.(pem|crt|cer|jks|p12|pfx|ca|der|bundle|keystore|truststore|bks)\b|/certs?/|/ssl/|/pki/|BEGIN CERT|rds-|system$|^[/~.]",
     re.IGNORECASE,
 )
-INFRASTRUCTURE = re.compile(r"^rds-ca-|.*CaCertificate\.")
+INFRASTRUCTURE = re.compile(r"^rds-ca-[\w-]*$|.*CaCertificate\.")
 _NOTHING = frozenset({"none", "null", "nil", "undefined", ""})
 _MYSQL_FILE = re.compile(r"(^|/)\.?my(sql)?[\w.-]*\.cnf$")
 
@@ -83,8 +83,8 @@ def counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
     database = any(_names.DATABASE.search(re.sub(r"[_\-.]", " ", t)) for t in (entry.name, *labels[:3]))
     maker = any(_names.MAKER.search(label) for label in labels[:5])
     if role in ("roots", "truststore", "factory"):
-        named = "rds" in value or "postgres" in value or "pgsql" in value
         in_code = page.language not in ("", "shell", "dockerfile", "hcl")
+        named = (file_lean >= 0 or not in_code) and any(word in value for word in ("rds", "postgres", "pgsql"))
         return named or (file_lean > 1 and (database or in_code)) or (file_lean > 0 and maker) or bool(group.first("mode"))
     if role == "off":
         return (file_lean > 1 and (database or bool(page.language))) or (file_lean > 0 and maker)

@@ -117,6 +117,8 @@ IMPORTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"import io\.vertx\.(?:reactivex\.|rxjava3\.|kotlin\.)?(?:pgclient|sqlclient)", "vertx"),
         (r"import io\.r2dbc", "r2dbc"),
         (r"import (?:static )?(?:org\.postgresql|java\.sql|javax\.sql|com\.zaxxer)", "pgjdbc"),
+        (r'"github\.com/jackc/pgx(?:/v\d)?(?:/\w+)?"', "pgx"),
+        (r'"github\.com/lib/pq"', "lib-pq"),
         (r"""(?:from|require\()\s*["'](?:postgres|drizzle-orm/postgres-js)["']""", "postgres-js"),
         (r"""(?:from|require\()\s*["'](?:pg|pg-promise|pg-pool|knex|typeorm|sequelize|drizzle-orm/node-postgres)["']""", "node-postgres"),
     )
@@ -161,10 +163,12 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
     if page.language in ("javascript", "typescript") and kind_name in JAVASCRIPT and _names.leaning(kind) > 0:
         finding.driver, finding.wrapper = "node-postgres", JAVASCRIPT[kind_name]
         return
+    imported = _imported(page.text.text[:20_000]) if page.language in CODE else ()
     if (told := _told(" ".join(labels[:4]))) is not None:
         finding.driver, finding.wrapper = told
+        if page.language == "go" and finding.wrapper is None and len(imported) == 1:
+            finding.driver = imported[0]  # `sql.Open` is every driver's
         return
-    imported = _imported(page.text.text[:20_000]) if page.language in CODE else ()
     if len(imported) == 1:
         finding.driver = imported[0]
         return

@@ -25,7 +25,7 @@ from ._finding import Harvest, Limit
 from ._look import MAX_BYTES, look
 from ._needles import CERTIFICATE_WORDS, WORDS, finder
 from ._stores import HEADS, key_store
-from ._walk import is_vendored
+from ._walk import folders_around, is_vendored
 from ._workers import MANIFESTS
 
 MAX_FILES = 2_000_000
@@ -242,11 +242,7 @@ def _layer(source: _Source, name: str, harvests: dict[str, Harvest], gone: set[s
 
 
 def _below(path: str, folders: set[str]) -> bool:
-    while path and folders:
-        path = posixpath.dirname(path)
-        if path in folders:
-            return True
-    return False
+    return bool(folders) and any(folder in folders for folder in folders_around(path))
 
 
 def _member(path: str, stream: IO[bytes], length: int, find: object, vendored: bool) -> tuple[Harvest | None, int]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import takewhile
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from . import _environment, _stores
 from ._finding import Copied, Definition, Finding, Harvest, Store
 from ._names import squeezed
+from ._walk import folders_around
 
 MAX_JOINED = 5
 STRING_WINS = frozenset({"node-postgres"})
@@ -39,24 +40,41 @@ LANGUAGE_OF = {
 }
 
 
+class _Projects(NamedTuple):
+    """The top folders that are projects of their own, since manifests are in them; *above* is how much of each path is above them."""
+
+    above: int
+    own: frozenset[str]
+
+    def top(self, path: str) -> str:
+        return path[self.above :].partition("/")[0] if "/" in path[self.above :] else ""
+
+
+def _projects(harvests: Mapping[str, Harvest]) -> _Projects:
+    whole = [posixpath.dirname(path) for path in harvests if path.startswith("/")]  # several targets, named from the root on
+    above = len(posixpath.commonpath(whole).rstrip("/")) + 1 if whole else 0
+    told = _Projects(above, frozenset())
+    return told._replace(own=frozenset(told.top(p) for p, harvest in harvests.items() if harvest.drivers) - {""})
+
+
 def join(harvests: Mapping[str, Harvest], today: date, wanted: frozenset[str] = frozenset()) -> list[Finding]:
     """All findings of a scan, each with what the other files add to it. *wanted* are the fingerprints of the next roots."""
     findings = [f for h in harvests.values() for f in h.findings]
+    projects = _projects(harvests)
     definitions: dict[str, dict[str, list[Definition]]] = defaultdict(lambda: defaultdict(list))
     for harvest in harvests.values():
         for definition in harvest.definitions:
-            definitions[squeezed(definition.name.rpartition(".")[2])][_top(definition.path)].append(definition)
+            definitions[squeezed(definition.name.rpartition(".")[2])][projects.top(definition.path)].append(definition)
     copies = [c for h in harvests.values() for c in h.copies]
     stores = {
         s.path: s for h in harvests.values() for s in h.stores if s.line <= 1 or s.form != "pem" or _CERTIFICATES.search(s.path)
     }
     _name_drivers(findings, harvests)
-    own = {path.split("/")[0] for path, harvest in harvests.items() if harvest.drivers and "/" in path}
     for finding in findings:
         if finding.refers:
-            _values(finding, definitions, own)
-    _driver_of_variables(findings, own)
-    _strings(findings, own)
+            _values(finding, definitions, projects)
+    _driver_of_variables(findings, projects)
+    _strings(findings, projects)
     referred = _resolve(findings, stores, copies, wanted)
     findings += _store_findings([s for h in harvests.values() for s in h.stores], referred, findings, today, wanted)
     return _once(findings)
@@ -98,14 +116,7 @@ def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) 
 
 
 def _nearest(path: str, by_folder: Mapping[str, list[Known]], every: list[Known]) -> list[Known]:
-    folder = posixpath.dirname(path)
-    while True:
-        if folder in by_folder:
-            return by_folder[folder]
-        if not folder:
-            break
-        folder = posixpath.dirname(folder)
-    return every
+    return next((by_folder[folder] for folder in folders_around(path) if folder in by_folder), every)
 
 
 def _version(finding: Finding, known: Iterable[Known]) -> None:
@@ -114,16 +125,16 @@ def _version(finding: Finding, known: Iterable[Known]) -> None:
             finding.version = version
 
 
-def _driver_of_variables(findings: list[Finding], own: Collection[str]) -> None:
+def _driver_of_variables(findings: list[Finding], projects: _Projects) -> None:
     """A variable is read by the driver of the code that refers to it: the nearest code, and never another project's."""
     readers: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
         if finding.driver:
             for name in (*finding.refers, *finding.reads):
-                readers[squeezed(name)][_top(finding.path)].append(finding)
+                readers[squeezed(name)][projects.top(finding.path)].append(finding)
     for finding in findings:
         if finding.driver is None and finding.name:
-            found = _near(readers.get(squeezed(finding.name), {}), finding.path, own)
+            found = _near(readers.get(squeezed(finding.name), {}), finding.path, projects)
             most = max((_shared(f.path, finding.path) for f in found), default=0)
             nearest = [f for f in found if _shared(f.path, finding.path) == most]
             if len({f.driver for f in nearest}) == 1:
@@ -135,9 +146,9 @@ FLEET = 4
 """So many top folders with manifests of their own are repositories side by side, not the parts of one."""
 
 
-def _near(by_top: Mapping[str, list[Thing]], path: str, own: Collection[str]) -> list[Thing]:
+def _near(by_top: Mapping[str, list[Thing]], path: str, projects: _Projects) -> list[Thing]:
     """What stands in the same top folder, else in the ones that belong to no other project."""
-    here = _top(path)
+    here, own = projects.top(path), projects.own
     if here in by_top:
         return by_top[here][:MAX_NEAR]
     found: list[Thing] = []
@@ -150,10 +161,6 @@ def _near(by_top: Mapping[str, list[Thing]], path: str, own: Collection[str]) ->
     return found
 
 
-def _top(path: str) -> str:
-    return path.split("/")[0] if "/" in path else ""
-
-
 def _shared(one: str, other: str) -> int:
     """How many folders two paths share."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)))
@@ -162,12 +169,12 @@ def _shared(one: str, other: str) -> int:
 # ── variables ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Definition]]], own: Collection[str]) -> None:
+def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Definition]]], projects: _Projects) -> None:
     for name in finding.refers:
         written = name.rpartition(".")[2].split("[")[0]
         if written.islower() and "_" not in written and "." not in name:
             continue  # a local name, not a variable of the environment
-        for definition in _near(definitions.get(squeezed(written), {}), finding.path, own):
+        for definition in _near(definitions.get(squeezed(written), {}), finding.path, projects):
             if (definition.path, definition.line) == (finding.path, finding.line) or not definition.value:
                 continue
             entry = (definition.path, definition.line, definition.value)
@@ -177,15 +184,15 @@ def _values(finding: Finding, definitions: Mapping[str, Mapping[str, list[Defini
                 return
 
 
-def _strings(findings: Iterable[Finding], own: Collection[str]) -> None:
+def _strings(findings: Iterable[Finding], projects: _Projects) -> None:
     """Code that connects by a variable's connection string: what the strings say about TLS, which counts before the code's own."""
     written: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
         if finding.form and finding.name:
-            written[squeezed(finding.name.rpartition(".")[2])][_top(finding.path)].append(finding)
+            written[squeezed(finding.name.rpartition(".")[2])][projects.top(finding.path)].append(finding)
     for finding in findings:
         for name in finding.reads:
-            for other in _near(written.get(squeezed(name), {}), finding.path, own)[:MAX_JOINED]:
+            for other in _near(written.get(squeezed(name), {}), finding.path, projects)[:MAX_JOINED]:
                 told = " ".join(f"{key}={value}" for key, value in other.settings.items()) or "nothing about TLS"
                 if other is not finding and len(finding.joined) < MAX_JOINED:
                     finding.joined.append((other.path, other.line, told))
@@ -233,17 +240,12 @@ def _resolve(
 def _store_of(
     roots: str, path: str, stores: Mapping[str, Store], by_name: Mapping[str, list[str]], sources: Mapping[str, list[Copied]]
 ) -> str | None:
-    folder = posixpath.dirname(path)
     wanted = roots.removeprefix("file:").removeprefix("classpath:").strip("'\"")
     wanted = re.sub(r"^\$\{[^}]*\}/?|^\$\w+/|^~/", "", wanted).lstrip("/") if not wanted.startswith(".") else wanted
-    step = folder
-    while True:
-        candidate = posixpath.normpath(posixpath.join(step, wanted))
+    for folder in folders_around(path):
+        candidate = posixpath.normpath(posixpath.join(folder, wanted))
         if candidate in stores:
             return candidate
-        if not step:
-            break
-        step = posixpath.dirname(step)
     name = posixpath.basename(wanted)
     for copy in sources.get(name, ()):
         source = posixpath.basename(copy.source)

@@ -31,12 +31,14 @@ def plainly(page: Page, spots: list[int]) -> None:
             continue
         strings = [s for s in _PLAIN_STRING.finditer(line) if any(True for _ in find(s[2]))]
         taken = [s.span() for s in strings]
+        pairs: list[tuple[int, int]] = []
         for pair in _PLAIN_PAIR.finditer(line):
             if any(a <= pair.start() < b for a, b in taken):
                 continue
             group = 3 if pair[2] else 4
             value = pair[group]
             taken.append(pair.span())
+            pairs.append(pair.span())
             computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+", value)
             page.add(
                 pair[1],
@@ -48,6 +50,8 @@ def plainly(page: Page, spots: list[int]) -> None:
                 refers=(value,) if computed else look(value).refers,
             )
         for string in _PLAIN_STRING.finditer(line):
+            if any(a <= string.start() < b for a, b in pairs):
+                continue
             if string.span() in taken or not any(a <= string.start() < b for a, b in taken):
                 seen_in = look(string[2])
                 page.add(

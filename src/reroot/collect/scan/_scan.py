@@ -171,6 +171,7 @@ def _folder(
     changed: dict[str, int] = {}
     gone: set[str] = set()
     found: dict[str, Harvest] = {}
+    before = result.files
     for batch in run(str(root), paths, cache.cached.signatures.get if cache else None, processes or os.cpu_count() or 1):
         result.files += batch.files
         result.size += batch.size
@@ -179,13 +180,13 @@ def _folder(
         found.update((paths[number] if number >= 0 else ".", harvest) for number, harvest in batch.found.items())
     if cache is not None:
         found = cache.renew(paths, changed, gone, found)
-        result.files = len(paths)
+        result.files = before + len(paths)
         marks.update(cache.cached.signatures)
         if gone:
             marks.clear()  # somebody is at work here
     for name, harvest in found.items():
         harvests[prefix + name] = _renamed(harvest, name, prefix + name) if prefix else harvest
-    result.incomplete += walk.limits
+    result.incomplete += [Limit(posixpath.normpath(prefix + limit.path), limit.why) for limit in walk.limits]
     result.ignored += walk.ignored
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ._anchors import MAX_NESTING, anchors, nesting
 from ._grammar import BODIES, CALLS, CHOICES, COMMENTS, OBJECTS, PAIRS, SCOPES
+from ._names import role, squeezed
 from ._plainly import plainly
 from ._reader import MAX_DEPTH, Page, Unreadable
 from ._text import Text
@@ -24,6 +25,8 @@ from ._values import Value, Values
 
 MAX_CLIMB = 500
 """Steps up a tree: a chain of calls may be as deep as its file is long."""
+MAX_NAMES = 500
+"""Names whose only expression is looked for in one file: each is sought through all of it."""
 MAX_STATEMENT = 100_000
 """Bytes; of a longer one only the part around a telling word is read."""
 
@@ -72,7 +75,7 @@ def read(text: Text, language: Language) -> Page:
     offset: Callable[[int], int] = int if len(data) == len(text.text) else _Offsets(text.text).character
     back = _Offsets(text.text).byte if len(data) != len(text.text) else int
     tree = parser.parse(data)
-    reading = _Reading(page, data, offset, language)
+    reading = _Reading(page, data, offset, language, tree)
     covered = 0
     for spot in spots:
         at = back(spot)
@@ -144,11 +147,14 @@ class _Reading:
     data: bytes
     offset: Callable[[int], int]
     language: Language
+    tree: Any
     scopes: dict[int, int] = field(default_factory=dict)
+    expressions: dict[str, Any] = field(default_factory=dict)
     values: Values = field(init=False)
 
     def __post_init__(self) -> None:
         self.values = Values(self.page.text.text, self.data, self.offset, self.language.name)
+        self.values.assigned = self.assigned
 
     def statement(self, node: Any, scope: Any) -> None:
         stack: list[tuple[Any, int, int]] = [(node, self.within(scope) if scope is not None else 0, 0)]
@@ -158,6 +164,27 @@ class _Reading:
                 continue
             for child, inner in reversed(self.visit(node, block)):
                 stack.append((child, inner, depth + 1))
+
+    def assigned(self, name: str) -> Any:
+        """The expression that *name* is set to, where this file sets it once; None where it sets it never or several times."""
+        if name not in self.expressions:
+            is_sought = len(name) > 1 and name.isascii() and len(self.expressions) < MAX_NAMES
+            self.expressions[name] = self.expression(name.lstrip("$")) if is_sought else None
+        return self.expressions[name]
+
+    def expression(self, name: str) -> Any:
+        places = [m.start(1) for m in re.finditer(rb"(?<![\w.])(" + re.escape(name.encode()) + rb")\b[^=\n;(){}]{0,40}=(?![=>])", self.data)]
+        if len(places) != 1:
+            return None
+        cursor = _at(self.tree, places[0])
+        for _ in range(4):
+            fields = PAIRS.get(cursor.node.type)
+            found = self.pair(cursor.node, fields) if fields is not None else None
+            if found is not None:
+                return found[1] if found[0].start_byte <= places[0] < found[0].end_byte else None
+            if not cursor.goto_parent():
+                break
+        return None
 
     def within(self, scope: Any) -> int:
         """The block of a function or class."""
@@ -184,6 +211,10 @@ class _Reading:
             return []
         if kind in CALLS:
             return self.call(node, block)
+        if kind == "shorthand_property_identifier":
+            if role(self.text(node)) in ("mode", "roots", "off"):  # `{ ca }`; a whole `{ ssl }` is read where it is made
+                self.values.add(self.page, self.text(node), self.values.of(node), self.offset(node.start_byte), block)
+            return []
         pair = PAIRS.get(kind)
         if pair is not None:
             found = self.pair(node, pair)
@@ -234,6 +265,9 @@ class _Reading:
                 break
             value = inner[0]
         at = self.offset(name.start_byte)
+        if value.type in ("array", "list") and role(label) == "roots":
+            self.values.add(self.page, label, self.values.of(value), at, block)
+            return []
         if value.type in OBJECTS:
             inside = self.page.block(label, block, "object", at)
             return [(child, inside) for child in value.named_children]
@@ -245,6 +279,10 @@ class _Reading:
             or value.type in SCOPES
         ):
             inside = self.page.block(label, block, "object", at)
+            if not branches and value.type in CALLS and role(label) == "roots":  # roots are named, whatever they come from
+                found = self.values.of(value)
+                text = found.text if found.telling else " ".join(self.text(value).split())[:60]
+                self.values.add(self.page, label, replace(found, text=text, plain=False), at, block)
             if branches and value.type in CHOICES:
                 self.values.add(self.page, label, self.values.of(value), at, block)
                 return [(grandchild, inside) for child in branches for grandchild in child.named_children]
@@ -325,8 +363,6 @@ class _Reading:
 
     def setter(self, label: str, given: list[Any], node: Any, block: int) -> bool:
         """``props.setProperty("sslmode", "require")``, ``.ssl_mode(PgSslMode::Require)``, ``ENV.fetch`` are settings, not calls."""
-        from ._names import role, squeezed
-
         method = re.split(r"\.|::|->", label)[-1]
         at = self.offset(given[0].start_byte) if given else 0
         if len(given) == 2 and re.match(

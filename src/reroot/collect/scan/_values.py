@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ._grammar import COMMENTS
 from ._interpolation import look
 from ._reader import Page
 
@@ -54,7 +55,7 @@ _FILE_CALL = re.compile(
 _SIMPLE = re.compile(
     r"(get\w*|fetch|env\w*|read\w*|open|join|resolve|path\w*|Path|format\w*|sprintf|Sprintf|str|string|String|bool|Boolean|int|trim|strip|parse|toString"
     r"|unwrap\w*|expect|ok_or\w*|load\w*|include_\w+|to_string|to_owned|into|file_get_contents|ReadAll\w*|ReadFile|dirname|expand_path|from_pem|as_str"
-    r"|lower|upper|toLowerCase|replace|encode|decode|from|require_env|mustGetEnv|lookup\w*|concat|base_path|storage_path|URL|File|Paths|asset|config|Getenv|GetEnvironmentVariable|var)$",
+    r"|lower|upper|toLowerCase|replace|encode|decode|from|require_env|mustGetEnv|lookup\w*|concat|base_path|storage_path|URL|File|Paths|combine|asset|config|Getenv|GetEnvironmentVariable|var)$",
     re.IGNORECASE,
 )
 _FORMAT = re.compile(
@@ -66,6 +67,13 @@ _READS = re.compile(
 )
 """A function of the team's own that reads the environment: ``env(NAME, DEFAULT)``."""
 _ENUM = re.compile(r"^[A-Za-z_][\w.:]*(?:\.|::)([A-Za-z_]+)$")
+_HERE = re.compile(r"__dirname|__DIR__|import\.meta\.dirname|process\.cwd\(\)|os\.getcwd\(\)|dirname\(__FILE__\)|os\.path\.dirname\(__file__\)")
+"""The folder of the file itself, or that of the program: what follows is no path from the root."""
+_NAMES = ("identifier", "variable_name", "simple_identifier")
+_OPERATIONS = ("binary_expression", "binary_operator", "concatenated_string", "additive_expression", "binary")
+_ARGUMENT = re.compile(r"\(\s*\$?([A-Za-z_][\w.]*)\s*[,)]")
+_MODES = ("utf8", "utf-8", "r", "rb", "ascii")
+"""What stands beside a path in a call that reads a file."""
 _WORDS = {"true", "false", "none", "null", "nil", "undefined", "True", "False", "None"}
 
 
@@ -92,6 +100,8 @@ class Values:
     def __init__(self, text: str, data: bytes, offset: Callable[[int], int], language: str) -> None:
         self.text, self.data, self.offset, self.language = text, data, offset, language
         self.constants: dict[str, str | None] = {}
+        self.assigned: Callable[[str], Any] = lambda _: None
+        """The expression that a name is set to, where the file sets it once."""
 
     def constant(self, name: str) -> str | None:
         """The literal that a name is set to in this file; None when it is set to none, or to several."""
@@ -146,10 +156,7 @@ class Values:
             return self._string(raw, start)
         if raw in _WORDS or re.fullmatch(r"-?\d+|:\w+", raw):
             return Value(raw.lower() if raw in _WORDS else raw, start, end)
-        if (
-            kind in ("concatenated_string", "binary_expression", "binary_operator", "additive_expression", "binary")
-            and depth < 40
-        ):
+        if kind in _OPERATIONS and depth < 40:
             return self._joined(node, raw, start, end, depth)
         if _FORMAT.match(raw) and (template := self._template(node, depth)) is not None:
             return template
@@ -168,20 +175,20 @@ class Values:
         constant = self.constant(raw)
         if constant is not None:
             return Value(constant, start, end, exact=False)
+        if kind in _NAMES and (stands_for := self._named(node, depth)) is not None:
+            return replace(stands_for, start=start, end=end, exact=False)
+        if kind in ("array", "list"):
+            return self._several(node, start, end, depth)
         enum = _ENUM.match(raw)
         if enum and (enum[1].lower().replace("_", "") in ENUMS):
             return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False, written=enum[1])
-        strings = self._strings(node, depth)
-        if strings and _FILE_CALL.search(raw.split("(")[0] if "(" in raw else raw) and len(raw) < 400:
-            joined = "/".join(
-                s.text.strip("/") if i else s.text.rstrip("/")
-                for i, s in enumerate(strings)
-                if s.text not in ("utf8", "utf-8", "r", "rb", "ascii")
-            )
+        strings = [s for s in self._strings(node, depth) if s.text not in _MODES]
+        if strings and not raw.startswith("[") and _FILE_CALL.search(raw.split("(")[0] if "(" in raw else raw) and len(raw) < 400:
+            joined = "/".join(s.text.strip("/") if i else s.text.rstrip("/") for i, s in enumerate(strings))
             plain = all(s.plain for s in strings)
-            return Value(
-                joined, start, end, plain, tuple(r for s in strings for r in s.refers), exact=False, strings=len(strings)
-            )
+            refers = tuple(r for s in strings for r in s.refers)
+            default = strings[0].default if len(strings) == 1 else None
+            return Value(joined, start, end, plain, refers, default, exact=False, strings=len(strings))
         if _READS.match(raw) and len(raw) < 300:
             names = [self.constant(w) or w for w in re.findall(r"[A-Za-z_]\w+", raw.partition("(")[2])]
             if names:
@@ -200,7 +207,17 @@ class Values:
                 strings=len(strings),
                 telling=False,
             )
-        return Value(re.sub(r"\s+", " ", raw)[:120], start, end, False, (_short(raw.split("(")[0]),), telling=False)
+        argument = _ARGUMENT.search(raw) if _FILE_CALL.match(raw.split("(")[0].rpartition(".")[2]) else None
+        decides = argument[1] if argument else _short(raw.split("(")[0])
+        return Value(re.sub(r"\s+", " ", raw)[:120], start, end, False, (decides,), telling=False)
+
+    def _named(self, node: Any, depth: int) -> Value | None:
+        """What a name stands for, where that is written in the same file."""
+        if depth > 6:
+            return None
+        expression = self.assigned(self.raw(node))
+        value = self.of(expression, depth + 1) if expression is not None else None
+        return value if value is not None and value.telling and (value.strings or value.refers) else None
 
     def _string(self, raw: str, start: int) -> Value:
         match = re.match(r"""([a-zA-Z@$#]{0,3})(\"\"\"|'''|"|'|`)""", raw)
@@ -219,6 +236,8 @@ class Values:
         prefix = match[1].lower()
         if self._has_holes(prefix, body):
             body = _HOLE.sub(lambda m: _same_length(m[0]), body)
+        if folder := re.match(r"\$\{(?:" + _HERE.pattern + r")\}/", body):
+            lead, body = lead + folder.end(), body[folder.end() :]
         seen = look(body)
         return Value(body, start + lead, start + lead + len(body), seen.plain, seen.refers, seen.default, strings=1)
 
@@ -267,6 +286,10 @@ class Values:
                 parts.append(self.of(one, depth + 1))
         if sign == "%" and parts:
             return parts[0]
+        if sign == "/":
+            return self._path(parts, start, end)
+        if _HERE.match(raw) and len(parts) > 1 and not parts[0].plain:
+            parts = [replace(parts[1], text=parts[1].text.lstrip("/")), *parts[2:]]
         text = "".join(
             p.text if (p.strings and p.telling) or p.plain else "${" + (p.refers[0] if p.refers else "x")[:40] + "}"
             for p in parts
@@ -275,6 +298,20 @@ class Values:
         return Value(
             text, start, end, look(text).plain, refers or look(text).refers, exact=False, strings=sum(p.strings for p in parts)
         )
+
+    def _several(self, node: Any, start: int, end: int, depth: int) -> Value:
+        """A list is worth what its only element is; of several none alone decides."""
+        parts = [self.of(child, depth + 1) for child in node.named_children[:20] if child.type not in COMMENTS]
+        if len(parts) == 1:
+            return replace(parts[0], start=start, end=end, exact=False)
+        text = ", ".join(part.text for part in parts)
+        return Value(text, start, end, False, tuple(dict.fromkeys(r for p in parts for r in p.refers)) or (_short(text),))
+
+    def _path(self, parts: list[Value], start: int, end: int) -> Value:
+        """``BASE / "certs" / "rds.pem"``: what stands before the names is a folder, mostly that of the project."""
+        names = [p.text.strip("/") if i else p.text.rstrip("/") for i, p in enumerate(parts) if p.plain]
+        refers = tuple(r for p in parts[1:] for r in p.refers)
+        return Value("/".join(names), start, end, all(p.plain for p in parts[1:]), refers, exact=False, strings=len(names))
 
     def _template(self, call: Any, depth: int) -> Value | None:
         """The text that a call fills in: the first string of ``fmt.Sprintf("postgres://%s/x", host)``."""
@@ -292,6 +329,11 @@ class Values:
             steps += 1
             if self.is_string(one):
                 found.append(self.of(one, depth + 1))
+            elif one.type in _OPERATIONS and one.id != node.id and (whole := self.of(one, depth + 1)).strings:
+                found.append(whole)
+            elif one.type in _NAMES and one.parent is not None and "argument" in one.parent.type:
+                named = self._named(one, depth + 1)
+                found += [named] if named is not None else []
             else:
                 stack.extend(reversed(one.named_children))
         return found

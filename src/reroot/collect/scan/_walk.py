@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,17 @@ KEPT = re.compile(
     r"(^|/)(\.env[\w.-]*|[\w.-]+\.tfvars(\.json)?|database\.ya?ml|[\w.-]+\.(pem|crt|cer|jks|p12|pfx|ca-bundle)|application[\w-]*\.(ya?ml|properties))$"
 )
 """Files that a repository ignores exactly because they hold real settings: read all the same."""
+
+
+def folders_around(path: str) -> Iterator[str]:
+    """The folder of a path and those around it, the innermost first, up to ``""`` or ``/``."""
+    while True:
+        path, above = posixpath.dirname(path), path
+        if path == above and path:
+            return
+        yield path
+        if not path:
+            return
 
 
 @dataclass
