@@ -46,7 +46,7 @@ def test_known_strangers_and_unseen_are_told_apart():
     assert [s.user for s in found.undeclared] == ["ghost"]
     assert found.unseen == (("orders", "db2"), ("report", "db1"))
     assert found.why_unseen("db2") == "nobody has looked at `db2`: not known whether it connects"
-    assert found.why_unseen("db1").startswith("not seen on `db1` between 2026-11-23 09:00 and 2026-11-23 10:00 UTC: not known")
+    assert found.why_unseen("db1").startswith("not seen on `db1` from 2026-11-23 09:00 to 2026-11-23 10:00 UTC: not known")
     assert found.windows["db1"].sources == ("pg_stat_activity", "server log")
     assert not found.is_complete
 
@@ -153,7 +153,7 @@ def test_a_session_that_two_sources_tell_of_counts_once_and_a_window_tells_that_
     facts = {"server": "db2", "first": "2026-11-23T08:00:00+00:00", "last": "2026-11-23T11:00:00+00:00"}
     watched = Evidence("window", "db2", "pg_stat_activity", NOW, Strength.OBSERVED, facts)
     found = cover(seen_in(pieces), [ORDERS], windows_in([*pieces, watched]))
-    assert found.why_unseen("db2").startswith("not seen on `db2` between 2026-11-23 08:00 and 2026-11-23 11:00 UTC")
+    assert found.why_unseen("db2").startswith("not seen on `db2` from 2026-11-23 08:00 to 2026-11-23 11:00 UTC: ")
 
 
 def test_who_comes_over_the_socket_alone_is_no_stranger_as_there_is_no_tls_to_rotate(fleet):
@@ -172,6 +172,46 @@ def test_the_windows_are_told_in_the_order_of_the_servers_names(fleet):
     with open_ledger(fleet / "reroot.sqlite") as ledger:
         ledger.keep("r", tuple(evidence("orders", server=name) for name in ("db3", "db1", "db2")))
     said = CliRunner().invoke(command.COMMAND, ["-i", str(fleet / "reroot.toml")]).stdout
-    told = [line for line in said.splitlines() if " was looked at from " in line]
+    told = [line for line in said.splitlines() if " was looked at by " in line]
     assert [line.split()[0] for line in told] == ["db1", "db2", "db3"]
-    assert told[0].startswith("db1 was looked at from 2026-11-23 09:00 to 2026-11-23 10:00 UTC by ")
+    assert told[0].endswith(" from 2026-11-23 09:00 to 2026-11-23 10:00 UTC")
+    assert told[0].startswith("db1 was looked at by ")
+
+
+def look(first: str, last: str, server: str = "db1") -> Evidence:
+    facts = {"server": server, "first": f"2026-{first}:00+00:00", "last": f"2026-{last}:00+00:00", "looks": 9}
+    return Evidence("window", server, "pg_stat_activity", NOW, Strength.OBSERVED, facts)
+
+
+AWAY = [
+    ("none", [look("11-01T08:00", "11-01T09:00"), look("11-01T09:05", "11-01T10:00")], ""),
+    ("one", [look("11-01T08:00", "11-01T09:00"), look("11-20T08:00", "11-20T09:00")], " (but nobody looked from 2026-11-01 09:00 to 2026-11-20 08:00)"),
+    ("inside another", [look("11-01T08:00", "11-03T09:00"), look("11-01T09:00", "11-01T10:00"), look("11-03T08:00", "11-04T09:00")], ""),
+    (
+        "two",
+        [look("11-04T08:00", "11-04T09:00"), look("11-01T08:00", "11-01T09:00"), look("11-02T08:00", "11-02T09:00")],
+        " (but nobody looked from 2026-11-02 09:00 to 2026-11-04 08:00, and once more)",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("looks", "said"), [case[1:] for case in AWAY], ids=[case[0] for case in AWAY])
+def test_when_nobody_looked_in_between_is_told_with_the_window(looks, said):
+    (window,) = windows_in(looks, looks).values()
+    begin, end = (str(moment)[:16].replace("T", " ") for moment in (window.first, window.last))
+    assert window.said == f"{begin} to {end} UTC{said}"
+    assert begin == "2026-11-01 08:00"
+
+
+def test_a_log_that_spans_it_tells_what_the_watch_did_not_see():
+    looks = [look("11-01T08:00", "11-01T09:00"), look("11-20T08:00", "11-20T09:00")]
+    facts = {**evidence("orders").facts, "first_seen": "2026-10-30T08:00:00+00:00", "last_seen": "2026-11-21T08:00:00+00:00"}
+    log = Evidence("session", "s", "server log", NOW, Strength.OBSERVED, facts)
+    assert windows_in([*looks, log], looks)["db1"].away == ()
+
+
+def test_the_command_says_when_the_watch_was_away(fleet):
+    with open_ledger(fleet / "reroot.sqlite") as ledger:
+        ledger.keep("r", (look("11-01T08:00", "11-01T09:00"), look("11-20T08:00", "11-20T09:00")))
+    said = CliRunner().invoke(command.COMMAND, ["-i", str(fleet / "reroot.toml")]).stdout
+    assert said.count("(but nobody looked from 2026-11-01 09:00 to 2026-11-20 08:00)") == 3

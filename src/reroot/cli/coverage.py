@@ -36,7 +36,8 @@ def COMMAND(ctx: click.Context, inventory_path: Path, ledger: str | None, output
     inventory = read(inventory_path)
     with open_ledger(ledger_place(inventory, ledger), create=False) as book:
         evidence = tuple(book.sighted(inventory.name))
-    found = cover(seen_in(evidence), clients_of(inventory, machine()), windows_in(evidence))
+        windows = windows_in(evidence, book.evidence(inventory.name, "window"))
+    found = cover(seen_in(evidence), clients_of(inventory, machine()), windows)
     emit(Document("coverage", data(found), lambda: text(found)), outputs, quiet=quiet)
     if not found.is_complete:
         ctx.exit(1)
@@ -60,7 +61,7 @@ def _row(seen: Seen) -> dict[str, object]:
 def data(found: Coverage) -> dict[str, object]:
     return {
         "complete": found.is_complete,
-        "windows": {s: {"first": w.first, "last": w.last, "sources": list(w.sources)} for s, w in found.windows.items()},
+        "windows": {s: {"first": w.first, "last": w.last, "sources": list(w.sources), "away": [list(gap) for gap in w.away]} for s, w in found.windows.items()},
         "clients": [
             {"client": name, "owner": found.owners.get(name, ""), "seen": [_row(s) for s in seen]}
             for name, seen in found.known.items()
@@ -115,8 +116,7 @@ def text(found: Coverage) -> str:
         users = ", ".join(sorted({s.user for s in found.local}))
         parts.append(f"{counted(len(found.local), 'identity', 'identities')} over a unix socket, where there is no TLS to rotate: {users}")
     parts += [
-        f"{s} was looked at from {_minute(w.first)} to {_minute(w.last)} UTC by {', '.join(w.sources)}"
-        for s, w in sorted(found.windows.items())
+        f"{s} was looked at by {', '.join(w.sources)} from {w.said}" for s, w in sorted(found.windows.items())
     ]
     known = sum(1 for seen in found.known.values() if seen)
     left = [said for said, is_left in NEXT if is_left(found)]

@@ -11,8 +11,9 @@ hides who is behind it, and is said to; where it passes the names on (PgBouncer'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ POOLERS: tuple[tuple[str, str], ...] = (
 """What poolers call themselves in ``application_name``, where they do."""
 
 LOOKED = ("session", "window")
+AWAY = timedelta(minutes=10)
+"""Between two looks; a watch that is restarted, or whose server is, is no shorter than it was."""
 """Kinds of evidence that say that somebody looked."""
 
 FIELDS = ("server", "user", "database", "application", "address")
@@ -112,11 +115,25 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a server was looked at: the first and last moment, and by what (``pg_stat_activity``, ``server log``)."""
+    """When a server was looked at: the first and last moment, and by what (``pg_stat_activity``, ``server log``).
+
+    ``away`` are the stretches in between, longer than ``AWAY``, from which no watch and no log tells anything.
+    """
 
     first: str
     last: str
     sources: tuple[str, ...]
+    away: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def said(self) -> str:
+        """``A to B UTC``, and when nobody looked in between."""
+        said = f"{_minute(self.first)} to {_minute(self.last)} UTC"
+        if not self.away:
+            return said
+        longest = max(self.away, key=lambda gap: _moment(gap[1]) - _moment(gap[0]))
+        often = f", and {len(self.away) - 1} more times" if len(self.away) > 2 else ", and once more" if len(self.away) == 2 else ""
+        return f"{said} (but nobody looked from {_minute(longest[0])} to {_minute(longest[1])}{often})"
 
 
 @dataclass(frozen=True)
@@ -142,8 +159,7 @@ class Coverage:
         window = self.windows.get(server)
         if window is None:
             return f"nobody has looked at `{server}`: not known whether it connects"
-        first, last = (moment[:16].replace("T", " ") for moment in (window.first, window.last))
-        return f"not seen on `{server}` between {first} and {last} UTC: not known whether it still connects"
+        return f"not seen on `{server}` from {window.said}: not known whether it still connects"
 
 
 def seen_in(evidence: Iterable[Evidence]) -> tuple[Seen, ...]:
@@ -184,21 +200,53 @@ def behind(seen: Seen) -> Seen | None:
     return Seen(seen.server, seen.user, seen.database, inner["name"], inner["address"])
 
 
-def windows_in(evidence: Iterable[Evidence]) -> Mapping[str, Window]:
-    """For each server the time in which it was looked at: what a watch says of itself, and as far as sessions tell."""
-    found: dict[str, Window] = {}
+def windows_in(evidence: Iterable[Evidence], looks: Iterable[Evidence] = ()) -> Mapping[str, Window]:
+    """For each server the time in which it was looked at: what a watch says of itself, and as far as sessions tell.
+
+    *evidence* may be summed; *looks* are the single pieces of kind ``window``, which tell when nobody looked in between.
+    """
+    spans: dict[str, dict[str, tuple[str, str]]] = {}
     for one in evidence:
         if one.kind not in LOOKED:
             continue
         names = ("first", "last") if one.kind == "window" else ("first_seen", "last_seen")
         server, first, last = (str(one.facts.get(k) or "") for k in ("server", *names))
-        was = found.get(server)
-        if was is None:
-            found[server] = Window(first, last, (one.source,))
-        else:
-            sources = tuple(sorted({*was.sources, one.source}))
-            found[server] = Window(min(was.first, first), max(was.last, last), sources)
-    return found
+        told = spans.setdefault(server, {})
+        begin, end = told.get(one.source, (first, last))
+        told[one.source] = min(begin, first), max(end, last)
+    away: dict[str, list[tuple[str, str]]] = {}
+    for server, source, gap in _gaps(looks):
+        others = (span for name, span in spans.get(server, {}).items() if name != source)
+        if not any(begin <= gap[0] and gap[1] <= end for begin, end in others):
+            away.setdefault(server, []).append(gap)
+    return {
+        server: Window(min(b for b, _ in told.values()), max(e for _, e in told.values()), tuple(sorted(told)), tuple(away.get(server, ())))
+        for server, told in spans.items()
+    }
+
+
+def _gaps(looks: Iterable[Evidence]) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """Server, source, and from when to when that source did not look at it, although it did before and after."""
+    spans: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for one in looks:
+        server, first, last = (str(one.facts.get(k) or "") for k in ("server", "first", "last"))
+        spans.setdefault((server, one.source), []).append((first, last))
+    for (server, source), found in sorted(spans.items()):
+        found.sort()
+        reached = found[0][1]
+        for first, last in found[1:]:
+            if first > reached and _moment(first) - _moment(reached) > AWAY:
+                yield server, source, (reached, first)
+            reached = max(reached, last)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
 
 
 def cover(
