@@ -18,7 +18,6 @@ from enum import Enum
 
 from .. import wire
 from ..errors import InputError
-from ..reports.text import counted
 
 MAX_HANDSHAKE = 512 * 1024
 """Most bytes a server may send before its handshake is given up on."""
@@ -157,9 +156,10 @@ def _no_handshake(reply: bytes) -> Generator[bytes, bytes, Seen]:
         return (yield from _server_error(reply))
     speaker = next((what for start, what in GREETINGS if reply.startswith(start)), "")
     if not speaker and reply[:1] in (wire.ACCEPTED, wire.REFUSED):
+        more = len(reply) - 1
         return Seen(
             Answer.NOT_POSTGRESQL,
-            why=f"sent {counted(len(reply) - 1, 'more byte')} with its answer, before any encryption",
+            why=f"sent {more} more byte{'s' * (more != 1)} with its answer, before any encryption",
             hint="something between may be meddling with the connection",
         )
     why = f"answered like {speaker}" if speaker else f"answered {reply[:16]!r}"
