@@ -42,6 +42,7 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"(^|/)\.?odbc(inst)?\.ini", "psqlodbc", None),
         (r"(^|/)config/database[\w.-]*\.ya?ml|(^|/)database\.ya?ml", "ruby-pg", "rails"),
         (r"pgadmin|servers\.json$", "pgadmin", None),
+        (r"(^|/)profiles\.ya?ml$", "psycopg2", None),  # dbt's
         (r"data-sources\.json$", "pgjdbc", "dbeaver"),
         (r"dataSources(\.local)?\.xml$", "pgjdbc", "datagrip"),
         (
@@ -134,6 +135,8 @@ KINDS = {
     "pdo_pgsql": ("pdo", None),
     "pgsql": ("pdo", None),
 }
+DEBEZIUM = "io.debezium.connector.postgresql."
+"""Says in the same file what reads the names that begin with ``database.``."""
 NATIVE = re.compile(r"(^|/)doctrine[\w.-]*\.(?:ya?ml|xml|php)$")
 """Where ``pgsql`` is not PDO but Doctrine's driver on pg_connect(), which hands no root on."""
 PROGRAM = re.compile(r"\s*(?:\w+=\S+\s+)*(?:exec\s+)?(?:/\S*/)?(psql|pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|reindexdb)\s")
@@ -174,6 +177,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         return
     if any(squeezed(e.name) == "rejectunauthorized" for e in entries) and not page.language:
         finding.candidates = ("node-postgres", "postgres-js")
+        return
+    if DEBEZIUM in page.text.text and any(e.name.startswith("database.") for e in entries):
+        finding.driver, finding.wrapper = "pgjdbc", "debezium"
         return
     for prefix, (driver, wrapper) in PREFIXES.items():
         if any(e.name.startswith(prefix) for e in entries):

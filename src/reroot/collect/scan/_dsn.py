@@ -29,6 +29,9 @@ _KEYWORD = re.compile(
 _SEPARATED = re.compile(
     r"""(?<![\w-])([A-Za-z][A-Za-z _]{0,40}?)\s{0,3}=\s{0,3}("[^"\n]*"|\{[^{}\n]*\}|(?:\$\{[^{}\n]{0,200}\}|[^;"'`\n])*)"""
 )
+_HUNG = re.compile(rf"(?:^|{_HOLE}|\$\w{{1,100}})[?&](?=[\w%]{{1,40}}=)")
+"""Options that follow the address of a connection, where that is a variable, or stands elsewhere."""
+ADDRESS = "postgres://server/db?"
 LIBPQ = frozenset(
     [
         "host",
@@ -126,7 +129,8 @@ def find(text: str) -> Iterator[Dsn]:
                 taken = dsn.end
                 yield dsn
     if taken < 0 and "=" in text:
-        dsn = _fragment(text) if text[:1] in "?&" else _words(text)
+        hung = _HUNG.search(text)
+        dsn = _fragment(text, hung.start(), hung.end() - 1) if hung else _words(text)
         if dsn is not None:
             yield dsn
 
@@ -205,15 +209,17 @@ def _pdo(text: str, match: re.Match[str]) -> Dsn | None:
     return Dsn("pdo", "pgsql", match.start(), options[-1].end, host, options, closed=True)
 
 
-def _fragment(text: str) -> Dsn | None:
-    """``?sslmode=require``: what code hangs on to an address."""
-    found = _url("postgres://server/db?" + text[1:], match) if (match := URL.match("postgres://server/db?" + text[1:])) else None
+def _fragment(text: str, begin: int, at: int) -> Dsn | None:
+    """``?sslmode=require`` at *at*: what is hung on to an address that stands elsewhere, or in a variable from *begin* on."""
+    whole = ADDRESS + text[at + 1 :]
+    match = URL.match(whole)
+    found = _url(whole, match) if match else None
     if found is None or not any(squeezed(o.name) in ("sslmode", "sslrootcert", "sslfactory") for o in found.options):
         return None
-    shift = len("postgres://server/db?") - 1
+    shift = len(ADDRESS) - at - 1
     for option in found.options:
         option.start, option.end, option.key_start = option.start - shift, option.end - shift, option.key_start - shift
-    return Dsn("url", "postgres", 0, len(text), "", found.options, found.closed)
+    return Dsn("url", "postgres", begin, found.end - shift, "", found.options, found.closed)
 
 
 def _words(text: str) -> Dsn | None:

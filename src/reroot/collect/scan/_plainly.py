@@ -9,7 +9,7 @@ from ._interpolation import look
 from ._reader import Page
 
 _PLAIN_PAIR = re.compile(
-    r"""["']?([A-Za-z_][\w.\-]{1,60})["']?\s{0,3}(?:=>|[:=])\s{0,3}(?:(["'`])((?:(?!\2)[^\\\n]|\\.){0,400})\2|([\w.:!]{1,60}))"""
+    r"""["']?([A-Za-z_][\w.\-]{1,60})["']?\s{0,3}(?:=>|[:=])\s{0,3}(?:(["'`])((?:(?!\2)[^\\\n]|\\.){0,400})\2|(verify-\w{2,4}\b|[\w.:!]{1,60}))"""
 )
 _PLAIN_STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.){8,400})\1""")
 
@@ -39,7 +39,7 @@ def plainly(page: Page, spots: list[int]) -> None:
             value = pair[group]
             taken.append(pair.span())
             pairs.append(pair.span())
-            computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+", value)
+            computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+|verify-\w+", value)
             page.add(
                 pair[1],
                 value,

@@ -15,6 +15,7 @@ LANGUAGE = Language(
         ".sc",
         ".groovy",
         ".gradle",
+        "Jenkinsfile",
         ".pl",
         ".pm",
         ".swift",
