@@ -133,3 +133,9 @@ def test_targets_named_from_the_root_are_told_apart_counted_together_and_come_to
 )
 def test_the_folders_around_a_path_end(path: str, folders: list[str]) -> None:
     assert list(folders_around(path)) == folders
+
+
+def test_a_variable_of_a_list_is_told_once_though_a_part_of_it_is_decided_elsewhere(tmp_path: Path) -> None:
+    value = "postgres://app:$(PASSWORD)@db/app?sslmode=no-verify"
+    told = found(tmp_path, {"values.yaml": f'extraEnv:\n  - name: DATABASE_URL\n    value: "{value}"\n'})
+    assert list(told) == [("values.yaml", 2)]

@@ -56,8 +56,7 @@ def settle(page: Page) -> None:
                 value.default,
             )
         )
-        if value.plain:
-            value.name, value.value, value.exact = "", "", False
+        value.name, value.value, value.exact = "", "", False
 
 
 def _environment(page: Page, block: int) -> int:
