@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from . import _dsn, _names
+from ._drivers import CODE
 from ._groups import Group
 from ._reader import Entry, Page
 
@@ -14,6 +15,8 @@ PATHISH = re.compile(
 )
 INFRASTRUCTURE = re.compile(r"^rds-ca-[\w-]*$|.*CaCertificate\.")
 _NOTHING = frozenset({"none", "null", "nil", "undefined", ""})
+_WORDS = re.compile(r"[_\-.]|(?<=[a-z])(?=[A-Z])")
+"""Where the words of a name end: ``db_config``, ``dbConfig``."""
 _MYSQL_FILE = re.compile(r"(^|/)\.?my(sql)?[\w.-]*\.cnf$")
 
 
@@ -50,6 +53,8 @@ def counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         return False
     if (value in _names.STRANGE_MODES and role == "mode") or word.startswith("clienttls") or INFRASTRUCTURE.match(entry.value):
         return False
+    if word == "ssl" and not page.language and page.blocks[entry.block].label == "parameters":
+        return False  # the server's own switch, as the operators for Kubernetes write it
     if role == "mode" and page.language and not entry.plain and file_lean < 1 and not any("_" in r for r in entry.refers):
         return False
     if role == "truststore" and file_lean < 2 and word.startswith(("connectssl", "sslt", "kafka", "producer", "consumer")):
@@ -80,7 +85,7 @@ def counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         if value in _names.LIBPQ_MODES or value in ("no-verify", "verify_full", "verify_ca"):
             return plain_name or file_lean >= 0
         return (plain_name or file_lean > 1) and (not entry.plain or value in _names.MODES or not value)
-    database = any(_names.DATABASE.search(re.sub(r"[_\-.]", " ", t)) for t in (entry.name, *labels[:3]))
+    database = any(_names.DATABASE.search(_WORDS.sub(" ", t)) for t in (entry.name, *labels[:3]))
     maker = any(_names.MAKER.search(label) for label in labels[:5])
     if role in ("roots", "truststore", "factory"):
         in_code = page.language not in ("", "shell", "dockerfile", "hcl")
@@ -88,7 +93,8 @@ def counts(page: Page, group: Group, entry: Entry, file_lean: int) -> bool:
         return named or (file_lean > 1 and (database or in_code)) or (file_lean > 0 and maker) or bool(group.first("mode"))
     if role == "off":
         return (file_lean > 1 and (database or bool(page.language))) or (file_lean > 0 and maker)
-    return (file_lean > 1 and (database or page.language == "other")) or (file_lean > 0 and maker)
+    of_a_server = page.language in CODE and bool(group.first("base") or group.first("host"))
+    return (file_lean > 1 and (database or of_a_server or page.language == "other")) or (file_lean > 0 and maker)
 
 
 def kind_lean(group: Group) -> int:

@@ -51,7 +51,7 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
             "spring",
         ),
         (
-            r"hibernate[\w.]*\.xml$|(^|/)flyway[\w.]*\.(conf|toml|properties)$|liquibase[\w.]*\.properties$|\.java$|\.kt$|\.scala$|\.groovy$|\.gradle(\.kts)?$",
+            r"hibernate[\w.]*\.xml$|(^|/)flyway[\w.]*\.(conf|toml|properties)$|liquibase[\w.]*\.properties$|\.java$|\.kt$|\.scala$|\.clj[cs]?$|\.edn$|\.bb$|\.groovy$|\.gradle(\.kts)?$",
             "pgjdbc",
             None,
         ),
@@ -59,7 +59,9 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"\.prisma$", "prisma", None),
         (r"\.pgclirc$|pgcli", "psycopg", "pgcli"),
         (r"(^|/)config/(runtime|prod|dev|test|releases|config)\.exs$|\.exs?$", "postgrex", "ecto"),
+        (r"(^|/)doctrine[\w.-]*\.ya?ml$", "pdo", "doctrine"),
         (r"\.php$", "php-pgsql", None),
+        (r"(^|/)gitlab\.rb$", "ruby-pg", "gitlab"),
         (r"\.rb$|Rakefile$", "ruby-pg", None),
         (r"\.pl$|\.pm$", "dbd-pg", None),
         (r"metabase", "pgjdbc", "metabase"),
@@ -99,6 +101,8 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"^(pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|createdb|reindexdb)\b", "libpq", None),
         (r"^provider postgresql", "lib-pq", "terraform"),
         (r"community\.postgresql|^postgresql_(?:user|db|query|ping|info|privs|ext)$", "psycopg2", "ansible"),
+        (r"\bexternalClusters\b", "libpq", "cloudnativepg"),
+        (r"GITLAB_OMNIBUS_CONFIG", "ruby-pg", "gitlab"),
         (r"ConnectionParameters", "pgadmin", None),
         (r"airflow", "psycopg2", "airflow"),
         (r"PgConnection\.|PgConnectOptions\(\)\.set|vertx", "vertx", None),
@@ -110,6 +114,8 @@ PREFIXES = {
     "GF_DATABASE_": ("lib-pq", "grafana"),
     "HASURA_GRAPHQL_": ("libpq", "hasura"),
     "MB_DB_": ("pgjdbc", "metabase"),
+    "KC_DB_": ("pgjdbc", "keycloak"),
+    "DB_POSTGRESDB_": ("node-postgres", "n8n"),
 }
 """Variables of programs that everybody calls the same."""
 IMPORTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -139,6 +145,9 @@ DEBEZIUM = "io.debezium.connector.postgresql."
 """Says in the same file what reads the names that begin with ``database.``."""
 NATIVE = re.compile(r"(^|/)doctrine[\w.-]*\.(?:ya?ml|xml|php)$")
 """Where ``pgsql`` is not PDO but Doctrine's driver on pg_connect(), which hands no root on."""
+TOKIO = re.compile(r"postgres_(?:native_tls|openssl)|MakeRustlsConnect|tokio_postgres")
+CONNECTOR = re.compile(r"danger_accept_|(?:add_)?root_certificate$")
+"""What is said to the connector that tokio-postgres is handed; sqlx makes its own."""
 PROGRAM = re.compile(r"\s*(?:\w+=\S+\s+)*(?:exec\s+)?(?:/\S*/)?(psql|pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|reindexdb)\s")
 CODE = ("python", "javascript", "typescript", "java", "kotlin", "go", "ruby", "php", "csharp", "rust", "scala")
 
@@ -150,6 +159,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         return
     if any("reactive" in e.name and "datasource" in e.name.lower() for e in entries):
         finding.driver, finding.wrapper = "vertx", "quarkus"
+        return
+    if page.language == "rust" and TOKIO.search(page.text.text) and any(CONNECTOR.match(e.name) for e in entries):
+        finding.driver = "tokio-postgres"
         return
     kind, kind_name = (named.value, named.name) if named is not None else ("", "")
     for pattern, driver, wrapper in FORMS:

@@ -31,6 +31,8 @@ _SEPARATED = re.compile(
 )
 _HUNG = re.compile(rf"(?:^|{_HOLE}|\$\w{{1,100}})[?&](?=[\w%]{{1,40}}=)")
 """Options that follow the address of a connection, where that is a variable, or stands elsewhere."""
+HUNG = "hung"
+"""The scheme of such options: whichever their address has."""
 ADDRESS = "postgres://server/db?"
 LIBPQ = frozenset(
     [
@@ -219,7 +221,7 @@ def _fragment(text: str, begin: int, at: int) -> Dsn | None:
     shift = len(ADDRESS) - at - 1
     for option in found.options:
         option.start, option.end, option.key_start = option.start - shift, option.end - shift, option.key_start - shift
-    return Dsn("url", "postgres", begin, found.end - shift, "", found.options, found.closed)
+    return Dsn("url", HUNG, begin, found.end - shift, "", found.options, found.closed)
 
 
 def _words(text: str) -> Dsn | None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ...model import Files, Given
 from . import _names
 from ._contexts import MAKERS, TELLS
+from ._dsn import HUNG
 from ._finding import Finding
 
 LIBPQ = frozenset(
@@ -83,7 +84,7 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
         elif "+" in finding.form or finding.form in ("odbc", "asyncpg", "psycopg"):
             options = {**{k: _value(v) if driver in ("asyncpg", "pg8000") else v for k, v in inner.items()}, **options}
         else:
-            dsn = _dsn(finding.form, inner)
+            dsn = _dsn("jdbc" if finding.form == HUNG and driver == "pgjdbc" else finding.form, inner)
     return Given(
         driver,
         version,
@@ -135,7 +136,7 @@ def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
             if role not in VERTX and last[:1].lower() + last[1:] not in VERTX.values():
                 return None
             found[VERTX.get(role, last[:1].lower() + last[1:])] = value
-        elif driver == "sqlx" and role in ("mode", "roots"):
+        elif driver in ("sqlx", "tokio-postgres") and role in ("mode", "roots"):
             found["sslmode" if role == "mode" else "sslrootcert"] = value
         elif driver == "npgsql" and role == "mode":
             found[last] = value.replace("-", "")

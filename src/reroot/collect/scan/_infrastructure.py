@@ -23,6 +23,8 @@ nowhere else in the template, always gets the account's default; what names a CA
 _CDK_CLUSTER = re.compile(r"\bCfnDBCluster\b")
 """The CDK's class of the same schema."""
 _STRANGER = re.compile(r"mysql|maria|oracle|sqlserver|docdb|neptune|db2", re.IGNORECASE)
+_ENGINE = re.compile(r"Engine\.\w+$")
+"""The CDK's own way to name one."""
 _FORCED = frozenset({"rdsforcessl"})
 _CLOUD_SQL = {
     "ALLOW_UNENCRYPTED_AND_ENCRYPTED": "RR505",
@@ -37,10 +39,13 @@ def infrastructure(page: Page, path: str, harvest: Harvest) -> None:
     by_block: dict[int, list[Entry]] = defaultdict(list)
     for entry in page.entries:
         by_block[entry.block].append(entry)
-    told = {
-        block: " ".join(e.value for e in entries if squeezed(e.name) in ("engine", "family", "databaseversion"))
-        for block, entries in by_block.items()
-    }
+    told: defaultdict[int, str] = defaultdict(str)
+    for index, entries in by_block.items():
+        told[index] = " ".join(e.value for e in entries if squeezed(e.name) in ("engine", "family", "databaseversion"))
+    for call in page.blocks:
+        if call.kind == "call" and _ENGINE.search(call.label):
+            named = page.blocks[call.parent]
+            told[named.parent if named.label == "engine" else named.index] += " " + call.label
     for entry in page.entries:
         word = squeezed(entry.name.rpartition(".")[2] if "force_ssl" not in entry.name else entry.name)
         labels = page.labels(entry.block)

@@ -103,7 +103,7 @@ def _name_drivers(findings: Iterable[Finding], harvests: Mapping[str, Harvest]) 
         names = {k[0] for k in known}
         if finding.wrapper == "django":
             names &= {"psycopg", "psycopg2"}
-        if finding.form in ("postgres", "postgresql") and len(names) > 1:
+        if finding.form in ("postgres", "postgresql", "hung") and len(names) > 1:
             names -= {"asyncpg", "pg8000"}
         if len(names) == 1:
             one = next(k for k in known if k[0] in names)

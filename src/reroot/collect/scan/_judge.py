@@ -148,7 +148,7 @@ OPTIONS = frozenset({"sslmode", "ssl_mode", "sslMode", "sslrootcert", "sslRootCe
 def _anyone(finding: Finding, files: Files) -> Answer:
     names = finding.candidates
     if not names and (
-        finding.form in ("postgres", "postgresql") or (not finding.form and finding.mode and set(finding.settings) <= OPTIONS)
+        finding.form in ("postgres", "postgresql", "hung") or (not finding.form and finding.mode and set(finding.settings) <= OPTIONS)
     ):
         names = ANYONE if "no-verify" not in (finding.mode or "") else ("node-postgres", *ANYONE)
     elif not names and finding.form == "keywords":

@@ -8,10 +8,12 @@ with one stem); a group counts when the nearest words that lean anywhere lean to
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from . import _names
+from ._contexts import scope_of
 from ._counts import PATHISH, lean_of_file
-from ._drivers import guess
+from ._drivers import CODE, guess
 from ._finding import Definition, Finding, Harvest
 from ._groups import Group, dsns_in, key_of, merged
 from ._reader import Entry, Page
@@ -39,12 +41,18 @@ def recognise(page: Page, path: str) -> Harvest:
         if role:
             groups.setdefault(key_of(page, entry, False), Group(entry.block, _names.stem(entry.name))).by_role[role].append(entry)
     defaults: list[tuple[int, Finding]] = []
+    by_scope: dict[int, list[Finding]] = defaultdict(list)
     for group in merged(groups).values():
         found = settings_of(page, path, group, file_lean)
+        if page.language in CODE:
+            by_scope[scope_of(page, group.block)] += found
         if len(found) == 1 and not found[0].mode and not found[0].roots and not group.dsns:
             defaults.append((group.block, found[0]))
         else:
             harvest.findings.extend(found)
+    for scope, found in by_scope.items():
+        if scope > 0:
+            _one_connection(harvest, found)
     for block, finding in defaults:
         start, end = page.blocks[block].start, page.blocks[block].end
         first, last = page.text.place(start)[0], page.text.place(end)[0] if end else 0
@@ -53,6 +61,19 @@ def recognise(page: Page, path: str) -> Harvest:
     harvest.findings.extend(_undecided_calls(page, path, file_lean, harvest.findings))
     harvest.findings.extend(_handed_in(page, path, file_lean))
     return harvest
+
+
+def _one_connection(harvest: Harvest, found: list[Finding]) -> None:
+    """In one function, an address without a TLS option and one set of options apart from it: ``Properties``, ``cfg.TLSConfig``."""
+    bare = [f for f in found if f.kind == "setting" and f.form and not f.mode and not f.roots and f.decidable]
+    told = [f for f in found if f.kind == "setting" and not f.form and (f.mode or f.roots)]
+    if len(bare) != 1 or len(told) != 1 or len(found) != 2 or bare[0] not in harvest.findings:
+        return
+    address, options = bare[0], told[0]
+    if options.driver not in (None, address.driver):
+        return
+    harvest.findings.remove(address)
+    options.driver, options.wrapper, options.host = address.driver, options.wrapper or address.wrapper, options.host or address.host
 
 
 def _undecided_calls(page: Page, path: str, file_lean: int, known: list[Finding]) -> list[Finding]:

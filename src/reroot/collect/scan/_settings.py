@@ -6,11 +6,12 @@ import re
 
 from . import _dsn, _environment, _names
 from ._counts import PATHISH, commented, counts, kind_lean, squeezed_value, strange_scheme
-from ._drivers import guess
+from ._drivers import NATIVE, guess
 from ._finding import Finding, Spot
 from ._groups import Group, opens_into
 from ._interpolation import look
 from ._reader import Entry, Page
+from ._values import HOLES
 
 SECRET = re.compile(r"pass|pwd|secret|token|apikey|api_key|private|credential|access_?key", re.IGNORECASE)
 NEAR = 15
@@ -19,6 +20,8 @@ _FALLBACK = re.compile(r"env\b|environ|ENV|Environment|\?\?|\|\||\?:|:-|getenv|l
 """What stands before a connection string that only holds when a variable is not set."""
 _TLS_LABEL = re.compile(r"^(ssl|tls|sslOptions|ssl_options|sslConfig|TLSConfig|tls\.Config)$")
 _SERVICE_FILE = re.compile(r"pg_service\.conf$")
+_FILLED = re.compile(r"\$_?\w+$")
+"""How a hole of a source's own is kept in a text: ``$s``, ``$_name_``."""
 _CALLED = re.compile(r"(?:^|\.|::)(?:a?connect|create_pool|ConnectionPool|AsyncConnectionPool|new|Connection)$")
 
 
@@ -27,7 +30,12 @@ def settings_of(page: Page, path: str, group: Group, file_lean: int) -> list[Fin
         e for role in ("mode", "roots", "switch", "off", "factory", "truststore", "names") for e in group.by_role.get(role, ())
     ]
     tls = [e for e in tls if counts(page, group, e, file_lean)]
+    inert = [e for e in tls if without_effect(page, path, e)]
+    tls = [e for e in tls if e not in inert]
     found: list[Finding] = []
+    if inert and not tls:
+        found += [_inert(finding) for finding in [_from_entries(page, path, group, inert)] if finding is not None]
+        return found
     if group.dsns:
         for entry, dsn in group.dsns:
             if strange_scheme(dsn) or (commented(page, entry)):
@@ -45,6 +53,24 @@ def settings_of(page: Page, path: str, group: Group, file_lean: int) -> list[Fin
         if default is not None:
             found.append(default)
     return found
+
+
+def without_effect(page: Page, path: str, entry: Entry) -> bool:
+    """Are these the options of PDO's constructor, which are numbers, and not those of the address that PDO is given?"""
+    if _names.role(entry.name) not in ("mode", "roots") or not (page.language == "php" or NATIVE.search(path)):
+        return False
+    return page.blocks[entry.block].label in ("options", "driverOptions")
+
+
+def _inert(finding: Finding) -> Finding:
+    """A setting that its driver never sees."""
+    said = " ".join(x for x in (finding.mode, f"roots {finding.roots}" if finding.roots else "") if x)
+    finding.driver, finding.rule, finding.spots = finding.driver or "pdo", "RR107", {}
+    finding.text = (
+        f"{finding.name}: {said} · {finding.driver}: not what was written (these options go to PDO's constructor, which knows none by this name;"
+        " `sslmode` and `sslrootcert` belong beside the address)"
+    )
+    return finding
 
 
 def _near(page: Page, entries: list[Entry]) -> list[list[Entry]]:
@@ -144,18 +170,18 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
     finding.settings = dsn.tls
     finding.in_dsn = tuple(dsn.tls)
     if mode is not None:
-        finding.mode = mode.value
+        finding.mode = _written(page, entry, mode)
     elif switch or factory or (off and off.name.lower() != "uselibpqcompat"):
         one = off if off and off.name.lower() != "uselibpqcompat" else factory or switch
         assert one is not None
         finding.mode = one.value if one.value.lower() in _names.MODES else f"{one.name}={one.value}"
-    finding.roots = roots.value if roots is not None else None
+    finding.roots = _written(page, entry, roots) if roots is not None else None
     pinned = dsn.option("sslfactoryarg")
     if finding.roots is None and pinned is not None and pinned.plain and factory is not None and "SingleCert" in factory.value:
         finding.roots = pinned.value
     deciders = (mode, switch, off, factory) if mode or switch or factory else (roots, off)
     plain = all(o.plain for o in deciders if o is not None) and dsn.closed
-    refers = [r for o in (mode, roots, switch, factory) if o is not None for r in _refers(o.value)]
+    refers = [r for o in (mode, roots, switch, factory) if o is not None for r in _deciders(page, entry, o)]
     for name, option in (("mode", mode or switch), ("roots", roots)):
         if option is not None and entry.exact:
             a, b = entry.start + option.start, entry.start + option.end
@@ -185,6 +211,34 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
         finding.decidable, refers = False, [*refers, *entry.refers]  # what holds when a variable is not set
     finding.refers = tuple(dict.fromkeys(refers))
     return finding
+
+
+def _hole(page: Page, entry: Entry, option: _dsn.Option) -> re.Match[str] | None:
+    """What a hole for an option's value is written as in the source: ``%s``, ``{self.ca}``."""
+    if not _FILLED.match(option.value):
+        return None
+    hole = re.compile(rf"(?<!\w){re.escape(option.name)}\s?=\s?'?(%(?:\(\w+\))?[-+0-9.]*[a-z]|\{{[^{{}}\n]{{0,80}}\}})", re.IGNORECASE)
+    return hole.search(path_text(page), entry.start, entry.end)
+
+
+def path_text(page: Page) -> str:
+    return (page.text.whole or page.text).text
+
+
+def _written(page: Page, entry: Entry, option: _dsn.Option) -> str:
+    hole = _hole(page, entry, option)
+    return hole[1] if hole is not None else option.value
+
+
+def _deciders(page: Page, entry: Entry, option: _dsn.Option) -> tuple[str, ...]:
+    """The variables that decide about an option; where holes are filled by their order, what is given for this one."""
+    hole = _hole(page, entry, option)
+    if hole is None:
+        return _refers(option.value)
+    holes = [m.start() for m in HOLES.finditer(path_text(page), entry.start, entry.end)]
+    if hole.start(1) in holes and len(holes) == len(entry.refers):
+        return (entry.refers[holes.index(hole.start(1))],)
+    return (hole[1].strip("{}"),) if hole[1].startswith("{") else _refers(option.value)
 
 
 def _refers(value: str) -> tuple[str, ...]:

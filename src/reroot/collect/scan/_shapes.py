@@ -25,6 +25,10 @@ def settle(page: Page) -> None:
         if name is None or not name.value or len(name.value) > 120:
             continue
         kind = page.blocks[index]
+        if value is None and page.blocks[index].label.lower() == "sslrootcert" and "key" in named and "name" in named:
+            held = f"{named['name'].value}/{named['key'].value}"  # a Secret and the key in it
+            page.entries.append(Entry("sslRootCert", held, name.start, name.end, name.key_start, index, exact=False))
+            continue
         if value is None:
             source = _source(page, index, by_block, named)
             if source is None:

@@ -355,6 +355,9 @@ class _Reading:
         if self.setter(label, given, node, block):
             return before
         inside = self.page.block(label, block, "call", self.offset(node.start_byte))
+        if (filled := self.values.filled(node)) is not None:
+            self.values.add(self.page, "", filled, filled.start, inside)
+            return before
         for argument in given:
             if argument.type == "identifier" and self.text(argument) == "NoTls":  # tokio-postgres: a connector that does none
                 none = replace(self.values.of(argument), text="disable", plain=True, refers=(), written="NoTls", exact=False)

@@ -48,6 +48,10 @@ _PEM = re.compile(
     r"""([A-Za-z_]\w{1,60})(?:\s*:\s*[&'\w ]{1,20})?\s*:?=\s*[rbu]?(?:\"\"\"|\'\'\'|["'`])\s*\\?\s*-----BEGIN (?:TRUSTED )?CERTIFICATE"""
 )
 _HOLE = re.compile(r"%(?:\(\w+\))?[-+0-9.]*[sdvqf]|\{[^{}\n]{0,80}\}")
+_MODULE = re.compile(r"""^require\(\s*["'](?:node:)?(?:fs|path)(?:/promises)?["']\s*\)\.""")
+"""A module of Node's that is loaded where it is used."""
+HOLES = re.compile(r"%[-+0-9.]*[sdvqf]")
+"""Holes that are filled in by their order."""
 _FILE_CALL = re.compile(
     r"(readFileSync|readFile|read_text|open|File\.read|ReadFile|file_get_contents|Path|join|resolve|resource|getResource|load|include_str|include_bytes|ReadAllText|X509Certificate2|from_pem|read_to_string|dirname|path|base_path|storage_path|expand_path|Rails\.root\.join|toString|URL|fs::read|asset|os\.path|filepath|format|sprintf|Sprintf|str|String|string|bool|Boolean|JSON\.parse|trim|strip|parse|cafile)",
     re.IGNORECASE,
@@ -94,6 +98,10 @@ class Value:
     """Does the text say anything, or is it only a name or a call?"""
 
 
+def text_of(source: str, value: Value) -> str:
+    return source[value.start : value.end]
+
+
 class Values:
     """Evaluates the expressions of one file."""
 
@@ -133,7 +141,7 @@ class Values:
         """Is a call only a way to write a value: an environment read, a path, a format?"""
         if call.end_byte - call.start_byte > 1600:
             return False
-        raw = self.raw(call)
+        raw = _MODULE.sub("", self.raw(call))
         if len(raw) > 400:
             return False
         if ENV.match(raw):
@@ -183,6 +191,9 @@ class Values:
         if enum and (enum[1].lower().replace("_", "") in ENUMS):
             return Value(ENUMS[enum[1].lower().replace("_", "")], start, end, exact=False, written=enum[1])
         strings = [s for s in self._strings(node, depth) if s.text not in _MODES]
+        if (module := _MODULE.match(raw)) is not None:
+            raw = raw[module.end() :]
+            strings = [s for s in strings if s.start >= start + module.end()]
         if strings and not raw.startswith("[") and _FILE_CALL.search(raw.split("(")[0] if "(" in raw else raw) and len(raw) < 400:
             joined = "/".join(s.text.strip("/") if i else s.text.rstrip("/") for i, s in enumerate(strings))
             plain = all(s.plain for s in strings)
@@ -285,7 +296,9 @@ class Values:
             else:
                 parts.append(self.of(one, depth + 1))
         if sign == "%" and parts:
-            return parts[0]
+            right = node.child_by_field_name("right")
+            given = [right] if right is not None and right.type != "tuple" else right.named_children if right is not None else []
+            return self._filled(parts[0], given, depth) if parts[0].exact else parts[0]
         if sign == "/":
             return self._path(parts, start, end)
         if _HERE.match(raw) and len(parts) > 1 and not parts[0].plain:
@@ -318,7 +331,25 @@ class Values:
         first = next((s for s in self._strings(call, depth) if "://" in s.text or "=" in s.text), None)
         if first is None or first.plain:
             return first if first is not None and "{" not in first.text else None
-        return first
+        return self._filled(first, [c for c in self._arguments(call) if self.offset(c.start_byte) >= first.end], depth)
+
+    def filled(self, call: Any) -> Value | None:
+        """The text that a call of ``Sprintf``'s kind fills in, where each hole's worth is known."""
+        if call.end_byte - call.start_byte > 2000 or not _FORMAT.match(self.raw(call)):
+            return None
+        text = self._template(call, 0)
+        return text if text is not None and text.exact and len(text.refers) == len(HOLES.findall(text_of(self.text, text))) > 0 else None
+
+    def _arguments(self, call: Any) -> list[Any]:
+        inside = next((c for c in call.named_children if "argument" in c.type), None)
+        return [c for c in inside.named_children if c.type not in COMMENTS] if inside is not None else []
+
+    def _filled(self, text: Value, given: list[Any], depth: int) -> Value:
+        """*text* with its holes (``%s``) decided by what is given for them, in their order."""
+        if not given or len(given) != len(HOLES.findall(text_of(self.text, text))):
+            return text
+        worth = [self.of(one, depth + 1) for one in given]
+        return replace(text, refers=tuple(v.refers[0] if v.refers else _short(self.raw(n)) for v, n in zip(worth, given, strict=True)))
 
     def _strings(self, node: Any, depth: int) -> list[Value]:
         found: list[Value] = []

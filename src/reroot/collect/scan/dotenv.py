@@ -13,9 +13,16 @@ _FILE = re.compile(
     r"(^|/)(\.?env(\.[\w.-]+)?|[^/]*\.env(\.[\w-]+)?|\.envrc|env\.(example|sample|template)|[^/]+\.environment|dotenv[\w.-]*|[^/]+\.env\.(j2|tpl|erb))$"
 )
 
+_OTHER = re.compile(
+    r"\.([cm]?[jt]sx?|py|rb|go|java|kts?|php|cs|fs|vb|rs|exs?|scala|groovy|gradle|clj[cs]?|edn|swift|dart|vue|svelte|ya?ml|json[c5]?|toml|tf|tfvars|hcl"
+    r"|sh|bash|zsh|ps1|xml|properties|sql|nix|lua|p[lm]|r)$",
+    re.IGNORECASE,
+)
+"""``env.go`` and ``prod.env.yaml`` are what their endings say."""
+
 
 def claims(path: str) -> int:
-    return 9 if _FILE.search(path) and not path.endswith((".py", ".js", ".ts", ".rb", ".mjs", ".cjs", ".d.ts")) else 0
+    return 9 if _FILE.search(path) and not _OTHER.search(path) else 0
 
 
 def read(text: Text) -> Page:

@@ -19,8 +19,6 @@ LANGUAGE = Language(
         ".pl",
         ".pm",
         ".swift",
-        ".clj",
-        ".edn",
         ".hs",
         ".ml",
         ".lua",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import yaml
 
 from . import _names, _shapes
+from ._braces import read_braces
 from ._commands import joined
 from ._interpolation import look, path_of
 from ._reader import MAX_DEPTH, MAX_ENTRIES, Block, Entry, Page, Reader, Unreadable
@@ -30,6 +31,8 @@ _ITEM = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 _FILE_KEY = re.compile(
     r"^[\w.-]+\.(properties|ya?ml|json|toml|ini|conf|env|sh|xml|sql|tf|cfg|tpl)$|^\.?(pg_service\.conf|pgpass|env)$|^Dockerfile$"
 )
+_PROGRAMS = {"GITLAB_OMNIBUS_CONFIG": "gitlab.rb"}
+"""Variables that hold a whole file."""
 _MAPPING = re.compile(r"\s*(?:- )?[\w.\-]{1,60}:(?:\s|$)")
 """How a text begins that is YAML within YAML."""
 _LINE = re.compile(r"^([ \t]*)(?:-[ \t]+)?([\w./\"'\-]+)[ \t]*:(?:[ \t]+(\S[^\n]*))?$")
@@ -183,6 +186,9 @@ def _scalar(page: Page, frame: _Frame, event: yaml.ScalarEvent, start: int, end:
     if (path := path_of(value)) is not None:
         page.add(name, path, start, end, key_at, block).exact = False
         return
+    if value == raw and value[:2] in ('{"', "{ ") and page.text.whole is None and name:
+        read_braces(page, hash_comments=False, start=start, end=start + len(raw), block=page.block(name, block, start=start))
+        return
     seen = look(value)
     page.add(
         name,
@@ -217,10 +223,10 @@ def _literal(page: Page, name: str, value: str, start: int, end: int, key_at: in
     if not spans or "-----BEGIN" in value[:200]:
         return
     folded = page.text.inside(page.text.path + "/" + name, spans)
-    if _FILE_KEY.match(name):
+    if _FILE_KEY.match(name) or name in _PROGRAMS:
         from . import reader_for
 
-        reader = reader_for(folded.path)
+        reader = reader_for(_PROGRAMS.get(name, folded.path))
         if reader is not None and page.text.whole is None:
             _adopt(page, reader.read(folded), block, name)
             return
