@@ -57,6 +57,7 @@ FILES: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         ),
         (r"appsettings[\w.]*\.json$|(web|app)\.config$|\.cs$|\.fs$|\.vb$", "npgsql", None),
         (r"\.prisma$", "prisma", None),
+        (r"(^|/)ormconfig[\w.-]*\.json$", "node-postgres", "typeorm"),
         (r"\.pgclirc$|pgcli", "psycopg", "pgcli"),
         (r"(^|/)config/(runtime|prod|dev|test|releases|config)\.exs$|\.exs?$", "postgrex", "ecto"),
         (r"(^|/)doctrine[\w.-]*\.ya?ml$", "pdo", "doctrine"),
@@ -100,7 +101,7 @@ WORDS: tuple[tuple[re.Pattern[str], str, str | None], ...] = tuple(
         (r"^psql\b", "psql", None),
         (r"^(pg_dump|pg_dumpall|pg_restore|pg_basebackup|vacuumdb|pgbench|createdb|reindexdb)\b", "libpq", None),
         (r"^provider postgresql", "lib-pq", "terraform"),
-        (r"community\.postgresql|^postgresql_(?:user|db|query|ping|info|privs|ext)$", "psycopg2", "ansible"),
+        (r"community\.postgresql|(?<![\w.])postgresql_(?:user|db|query|ping|info|privs|ext|schema|table|script|membership)(?=\s|$)", "psycopg2", "ansible"),
         (r"\bexternalClusters\b", "libpq", "cloudnativepg"),
         (r"GITLAB_OMNIBUS_CONFIG", "ruby-pg", "gitlab"),
         (r"ConnectionParameters", "pgadmin", None),
@@ -114,6 +115,7 @@ PREFIXES = {
     "GF_DATABASE_": ("lib-pq", "grafana"),
     "HASURA_GRAPHQL_": ("libpq", "hasura"),
     "MB_DB_": ("pgjdbc", "metabase"),
+    "AIRFLOW_CONN_": ("psycopg2", "airflow"),
     "KC_DB_": ("pgjdbc", "keycloak"),
     "DB_POSTGRESDB_": ("node-postgres", "n8n"),
 }
@@ -166,7 +168,8 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
     kind, kind_name = (named.value, named.name) if named is not None else ("", "")
     for pattern, driver, wrapper in FORMS:
         if finding.form and pattern.search(finding.form):
-            finding.driver, finding.wrapper = driver, wrapper or _wrapper_of(finding.path)
+            is_quarkus = "quarkus" in labels or any("quarkus." in e.name for e in entries)
+            finding.driver, finding.wrapper = driver, wrapper or ("quarkus" if is_quarkus else _wrapper_of(finding.path))
             return
     known = KINDS.get(kind.strip().lower())
     if known and kind.strip() == "pgsql" and NATIVE.search(finding.path):
@@ -175,7 +178,8 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
     if known:
         finding.driver, finding.wrapper = known
         return
-    if page.language in ("javascript", "typescript") and kind_name in JAVASCRIPT and _names.leaning(kind) > 0:
+    is_script = page.language in ("javascript", "typescript") or (kind_name == "dialect" and finding.path.endswith(".json"))
+    if is_script and kind_name in JAVASCRIPT and _names.leaning(kind) > 0:
         finding.driver, finding.wrapper = "node-postgres", JAVASCRIPT[kind_name]
         return
     imported = _imported(page.text.text[:20_000]) if page.language in CODE else ()
@@ -192,6 +196,9 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         return
     if DEBEZIUM in page.text.text and any(e.name.startswith("database.") for e in entries):
         finding.driver, finding.wrapper = "pgjdbc", "debezium"
+        return
+    if labels[:1] == ["pgbouncer"] and not page.language:
+        finding.driver = "pgbouncer"
         return
     for prefix, (driver, wrapper) in PREFIXES.items():
         if any(e.name.startswith(prefix) for e in entries):

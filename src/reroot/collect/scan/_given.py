@@ -130,6 +130,8 @@ def _flat(options: dict[str, str], driver: str) -> dict[str, object] | None:
                 found["sslfactory"] = value
             else:
                 return None
+        elif driver == "pgbouncer" and role in ("mode", "roots"):
+            found["server_tls_sslmode" if role == "mode" else "server_tls_ca_file"] = value
         elif role == "mode" and driver == "asyncpg":
             found["ssl"] = value
         elif driver == "vertx":

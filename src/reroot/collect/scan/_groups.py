@@ -10,12 +10,12 @@ from . import _dsn, _names
 from ._reader import Entry, Page
 
 _INSIDE = re.compile(
-    r"^(ssl|tls|options|dialectoptions|connectargs|extra|connectionparameters|properties|datasourceproperties|hikari|sslconfiguration|ssloptions|sslconfig"
+    r"^(ssl|tls|options|dialectoptions|connectargs|extra|connectionparameters|properties|datasourceproperties|additionaljdbcproperties|trustcertificatepem|hikari|sslconfiguration|ssloptions|sslconfig"
     r"|engineoptions|driveroptions|poolconfig|config|xadatasourceproperties|connectionproperties|jdbc|connection|connectionoptions|pg|database_options|init_args|"
     r"sslrootcert|tlsoptions|enginekwargs|handlers|postgressl|postgre_ssl|jsondata|authentication|sslsettings|params|parameters|query)$"
 )
 _HEAD = re.compile(
-    r"\.(hikari|data-?source-?properties|properties|options|ssl|xa|tomcat|dbcp2|connection-?properties|connectionProperties)(?=\.|$)",
+    r"\.(hikari|data-?source-?properties|properties|options|ssl|xa|tomcat|dbcp2|connection-?properties|connectionProperties|additional-jdbc-properties|postgresql|trust-certificate-pem)(?=\.|$)",
     re.IGNORECASE,
 )
 _TRUST = re.compile(r"(?:TrustOptions|SSLOptions|SslOptions|addCertPath)$")
@@ -52,10 +52,10 @@ def key_of(page: Page, entry: Entry, is_dsn: bool) -> tuple[int, str]:
     while block > 0 and steps < 6 and opens_into(page, block):
         block, steps = blocks[block].parent, steps + 1
     block = max(block, 0)
-    head, dot, _ = entry.name.rpartition(".")
+    head, dot, last = entry.name.rpartition(".")
     prefix = _HEAD.sub("", head.lower()) if dot else ""
     if blocks[block].kind in ("environment", "file") or ("_" in entry.name and entry.name.isupper()):
-        return block, prefix + "|" + ("" if is_dsn and dot else _names.stem(entry.name).rpartition(".")[2])
+        return block, prefix + "|" + ("" if dot and (is_dsn or not _names.role(last)) else _names.stem(entry.name).rpartition(".")[2])
     return block, prefix
 
 

@@ -31,7 +31,8 @@ def judge(finding: Finding, files: Files, when: datetime) -> TrustPolicy | None:
     policies = answer.working or answer.policies
     policy = policies[-1] if answer.is_whole and len({_essence(p) for p in policies}) == 1 else None
     if not finding.rule:
-        finding.rule = _rule(finding, policy)
+        agreed = {_rule_of_policy(finding, p) for p in policies} if answer.is_whole and policies else set()
+        finding.rule = agreed.pop() if policy is None and len(agreed) == 1 and finding.driver and finding.decidable and finding.kind == "setting" else _rule(finding, policy)
     if finding.rule == "RR111" and finding.policy is None and finding.driver is not None:
         finding.policy = {"ask": None, "check": "nothing", "on_distrust": None, "roots": None, "as": finding.driver, "sure": False}
     if finding.holds_next is False and finding.rule in ("RR101", "RR103", "RR104"):

@@ -32,7 +32,7 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r".*(sslrootcert|sslrootca|rootcertificate|sslrootcrt|sslrootcertfile|sslrootcertpath|pgsslroot|servertlscafile|pgrootcert)$"
             r"|.*ssl(ca|cacert|cafile|capath|cacertpath|cacertfile|cacerts|cabundle|cert(ificate)?authority|rootcertificate|trustedca|catrust|castring|cacertificate|capem|cabase64|certca)$"
             r"|.*(db|database|pg|postgres|postgresql|rds)(tls)?(ca|cacert|cafile|capath|cacertpath|cabundle|cabundlepath|cacertificate|rootca|rootcert|rootcrt|serverca|servercert|certpath|cacrt|capem)$"
-            r"|^(ca|cacert|cafile|capath|cacertpath|cacerts|cacertificate|tlscafile|tlsca|tlscacert|trustcertificatepem(certs)?|cacertfile|rootca|rootcert|rootcrt|serverca|sslrootcertificate|servercertificate|pgtlsca|certpath|trustcertificates|rootcas)$",
+            r"|^(ca|cacert|cafile|capath|cacertpath|cacerts|cacertificate|tlscafile|tlsca|tlscacert|.*trustcertificatepem(certs)?|cacertfile|rootca|rootcert|rootcrt|serverca|sslrootcertificate|servercertificate|pgtlsca|certpath|trustcertificates|rootcas)$",
         ),
         (
             "truststore",

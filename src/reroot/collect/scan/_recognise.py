@@ -16,12 +16,14 @@ from ._counts import PATHISH, lean_of_file
 from ._drivers import CODE, guess
 from ._finding import Definition, Finding, Harvest
 from ._groups import Group, dsns_in, key_of, merged
+from ._interpolation import look
 from ._reader import Entry, Page
 from ._settings import SECRET, finding_at, settings_of
 
 _VALUE = re.compile(r"^[\w./\\:+~@${}()\-,=%*]{0,200}$")
 _CONNECTS = re.compile(r"URL|DSN|URI|DATABASE|POSTGRES|CONNECTION")
 _ADDRESS = re.compile(r"(?:^|_)(?:DATABASE|DB|POSTGRES(?:QL)?|PG)_?(?:URL|URI|DSN|CONNECTION_STRING)$", re.IGNORECASE)
+LIBPQ_FORMS = ("postgres", "postgresql", "keywords", "libpq")
 _TLS_ROLES = frozenset({"mode", "roots", "switch", "off", "factory", "truststore"})
 
 
@@ -56,11 +58,31 @@ def recognise(page: Page, path: str) -> Harvest:
     for block, finding in defaults:
         start, end = page.blocks[block].start, page.blocks[block].end
         first, last = page.text.place(start)[0], page.text.place(end)[0] if end else 0
+        scope = scope_of(page, block)
+        if scope > 0 and any(f.mode and not f.form for f in by_scope.get(scope, ())):
+            continue  # the same function says it apart
         if not any(first <= f.line <= last and f.kind == "setting" for f in harvest.findings):
             harvest.findings.append(finding)
+    _exported(page, harvest)
     harvest.findings.extend(_undecided_calls(page, path, file_lean, harvest.findings))
     harvest.findings.extend(_handed_in(page, path, file_lean))
     return harvest
+
+
+def _exported(page: Page, harvest: Harvest) -> None:
+    """``PGSSLROOTCERT=… psql "sslmode=verify-full"``: the roots are those of the variable, where the string names none."""
+    told = [f for f in harvest.findings if f.settings.get("PGSSLROOTCERT") and not f.form and f.roots]
+    for finding in harvest.findings if told else ():
+        if finding.roots or not finding.mode or finding.driver not in ("psql", "libpq") or finding.form not in LIBPQ_FORMS:
+            continue
+        before = [f for f in told if f.line == finding.line or (page.language == "shell" and f.line < finding.line)]
+        if not before:
+            continue
+        said = before[-1]
+        finding.roots, finding.settings = said.roots, {**finding.settings, "PGSSLROOTCERT": said.settings["PGSSLROOTCERT"]}
+        finding.refers = tuple(dict.fromkeys((*finding.refers, *look(said.roots or "").refers)))
+        if said.line == finding.line and said.kind == "trust-store-reference" and said in harvest.findings:
+            harvest.findings = [f for f in harvest.findings if f is not said]
 
 
 def _one_connection(harvest: Harvest, found: list[Finding]) -> None:

@@ -36,6 +36,9 @@ def settings_of(page: Page, path: str, group: Group, file_lean: int) -> list[Fin
     if inert and not tls:
         found += [_inert(finding) for finding in [_from_entries(page, path, group, inert)] if finding is not None]
         return found
+    if page.language == "go" and len(group.dsns) == 1 and group.dsns[0][1].option("sslmode") and any(_names.role(e.name) == "mode" for e in tls):
+        apart = Group(group.block, group.stem, dsns=group.dsns)  # what `url.Values` are given is of another address
+        return settings_of(page, path, apart, file_lean) + settings_of(page, path, Group(group.block, group.stem, group.by_role), file_lean)
     if group.dsns:
         for entry, dsn in group.dsns:
             if strange_scheme(dsn) or (commented(page, entry)):
@@ -74,12 +77,13 @@ def _inert(finding: Finding) -> Finding:
 
 
 def _near(page: Page, entries: list[Entry]) -> list[list[Entry]]:
-    """Split a group where its lines lie far apart."""
+    """Split a group where its lines lie far apart, and where a name is said once more: that is the next connection."""
     parts: list[list[Entry]] = []
     last = -1000
     for entry in sorted(entries, key=lambda e: e.key_start):
         line, _ = page.text.place(entry.key_start)
-        if line - last > NEAR or not parts:
+        again = bool(parts) and _names.role(entry.name) in ("mode", "roots") and any(e.name == entry.name for e in parts[-1])
+        if line - last > NEAR or not parts or again:
             parts.append([])
         parts[-1].append(entry)
         last = line
@@ -116,6 +120,10 @@ def _from_entries(page: Page, path: str, group: Group, entries: list[Entry]) -> 
     finding.mode = _mode_text(mode, switch, off, factory)
     finding.roots = _shown(roots) if roots is not None and _shown(roots) else None
     finding.settings = settings
+    if any("aws_dms_endpoint" in label for label in labels) and finding.roots is None:
+        imported = next((e for e in page.entries if e.block == first.block and e.name == "certificate_arn"), None)
+        if imported is not None:
+            finding.roots, finding.settings = _shown(imported), {**settings, imported.name: imported.value}
     inside = group.first("pqopt")
     if inside is not None and (given := re.search(r"sslrootcert\s*=\s*([^\s}]+)", inside.value)):
         finding.roots, finding.settings = finding.roots or given[1], {**settings, inside.name: inside.value}
@@ -205,6 +213,11 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
                 finding.spots.setdefault(key, spot)
     kind = group.first("kind")
     guess(finding, page, labels, kind, [entry])
+    if finding.driver == "prisma" and finding.roots is None and (server := dsn.option("sslcert")) is not None:
+        finding.roots = _written(page, entry, server)  # Prisma's name for the roots
+        if entry.exact:
+            a, b = entry.start + server.start, entry.start + server.end
+            finding.spots["roots"] = Spot(a, b, page.text.place(a)[0])
     finding.decidable = page.sure and plain
     before = entry.value[: dsn.start]
     if not entry.plain and _FALLBACK.search(before) and look(entry.value[dsn.start : dsn.end]).plain:

@@ -46,6 +46,7 @@ def settle(page: Page) -> None:
                 )
             )
             continue
+        into = index if kind.kind == "resource" else _environment(page, kind.parent)
         shown = name.value.strip("/").rpartition("/")[2] if "op" in named else name.value
         page.entries.append(
             Entry(
@@ -54,7 +55,7 @@ def settle(page: Page) -> None:
                 value.start,
                 value.end,
                 min(name.key_start, value.key_start),
-                _environment(page, kind.parent),
+                into,
                 value.plain,
                 value.refers,
                 value.default,

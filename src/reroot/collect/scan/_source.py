@@ -302,6 +302,8 @@ class _Reading:
         if node.end_byte - node.start_byte > 300:
             return ""
         text = self.text(node).strip()
+        if "(" in text and (inner := re.search(r"""\)\s*\[\s*["']([\w.\-]+)["']\s*\]$""", text)):
+            return inner[1]
         if not re.fullmatch(r"""[\w.\-/ \[\]"'`:$@>,?*]+""", text):
             return ""
         inner = re.search(r"""\[\s*:?["']?([\w.\-/ ]+)["']?\s*\]$""", text)
