@@ -300,6 +300,8 @@ def pem_shapes() -> dict[str, bytes]:
         "plain, then rejected": a + b + armour("TRUSTED CERTIFICATE", w.a.der + tlv(0x30, tlv(0xA0, SERVER_AUTH))),
         "end line twice, no line end": a + END + b"CERTIFICATE-----",
         "begin line at the end, no line end": a + BEGIN + b"CERTIFICATE-----",
+        "header and one long line, last": a + armour("CERTIFICATE", w.b.der, width=10**6, head=b"a: b\n\n"),
+        "PEM behind the first byte of DER": b"0\x82\n" + a.replace(b"CERTIFICATE-----\n", b"CERTIFICATE-----\0\n", 1),
         "HTML": b"<html><body>404 Not Found</body></html>\n",
     }
     return shapes

@@ -35,6 +35,11 @@ class Block(NamedTuple):
 class BadPem(ValueError):
     """PEM_read_bio fails otherwise than by "no start line"."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is put on OpenSSL's error queue: who asks only the queue takes what came before for the whole."""
+        return str(self) in ("no data", "line too long")
+
 
 def pieces(content: bytes, at: int, *, file: bool) -> Iterator[tuple[bytes, int]]:
     """What repeated BIO_gets calls from *at* give, and where each ends; a file's bytes are cut at NUL (fgets, strlen)."""
@@ -127,7 +132,7 @@ def _header_and_data(content: bytes, at: int, label: bytes, *, file: bool, whole
         (lower if state == after else upper).append(text.split(b"\0", 1)[0])
         if state == after:
             if len(text) > 64:
-                raise BadPem("bad end line")
+                raise BadPem("line too long")
             end = len(text) < 64
     raise BadPem("bad end line")
 

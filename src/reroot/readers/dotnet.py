@@ -144,12 +144,12 @@ UNREADABLE = "The certificate data cannot be read with the provided password, th
 
 
 def _alone(content: bytes, why: str) -> Anchors:
-    """The constructor of X509Certificate2: one certificate, whatever stands behind it."""
+    """The constructor of X509Certificate2: one certificate, whatever stands behind it; DER is tried first, then PEM."""
     der = b""
     if content.startswith(b"0"):
         with suppress(ValueError):
             der = content[: _der.value(content).end]
-    else:
+    if not der or not openssl_takes(der):
         with suppress(_opensslpem.BadPem):
             der = next((der for der, _ in _opensslpem.certificates(content, (3, 0), file=True, trusted=True)), b"")
     return loaded([Certificate(der)]) if der and openssl_takes(der) else failed(f"{UNREADABLE} ({why})")
