@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from ..pki.certificate import Certificate
 from ..truststores import _der
 from ..truststores.pkcs7 import certificates_of
-from ._lenient import as_java, critical_alone
+from ._lenient import as_java, critical_alone, is_refused_by_java
 from ._reader import EC_KEY, algorithms_agree, key_passes
 
 BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?")
@@ -60,14 +60,15 @@ def takes(der: bytes) -> bool:
     stripped = as_java(der) if _der.whole(der) else None
     if stripped is None:
         return False
-    der, certificate = stripped, Certificate(stripped)
+    whole, der, certificate = der, stripped, Certificate(stripped)
     try:
         key = (
             _ec_key(certificate)
             if certificate.parsed.public_key_algorithm_oid.dotted_string == EC_KEY
             else key_passes(certificate)
         )
-        return key and algorithms_agree(der) and not (certificate.has_broken_extensions and _critical_is_broken(der))
+        sound = key and algorithms_agree(der) and not is_refused_by_java(whole)
+        return sound and not (certificate.has_broken_extensions and _critical_is_broken(der))
     except (ValueError, IndexError):
         return False
 

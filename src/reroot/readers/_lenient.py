@@ -33,7 +33,7 @@ def as_java(der: bytes) -> bytes | None:
 
 def as_go(der: bytes, version: tuple[int, ...] = ()) -> bytes | None:
     """… and in Go's place."""
-    value = _go_value if version >= (1, 27) else _go_string
+    value = _go_value if version >= (1, 27) else _go_string_25 if version >= (1, 25) else _go_string
     return _stripped(der, value, ava_ends=False, any_true=False, spki_ends=False)
 
 
@@ -129,6 +129,11 @@ def _go_string(tag: int, body: bytes) -> bool:
         case 0x12:
             return NUMERIC.issuperset(body)
     return False
+
+
+def _go_string_25(tag: int, body: bytes) -> bool:
+    """… since 1.25: halves of pairs and what is no character are refused in a BMPString."""
+    return _go_value(tag, body) if tag == 0x1E else _go_string(tag, body)
 
 
 def _go_value(tag: int, body: bytes) -> bool:
@@ -238,3 +243,61 @@ def critical_alone(der: bytes) -> list[bytes]:
                     alone = _der.tlv(EXTENSIONS, _der.tlv(_der.SEQUENCE, der[one.start : one.end]))
                     made.append(_der.tlv(_der.SEQUENCE, _der.tlv(_der.SEQUENCE, before, alone), tail))
     return made
+
+
+def extensions(der: bytes) -> list[tuple[bytes, bool, bytes]]:
+    """Number, whether it is critical, and value of each extension, as they stand there; none where they cannot be told apart."""
+    found: list[tuple[bytes, bool, bytes]] = []
+    with suppress(ValueError, IndexError):
+        signed = _der.children(der, _der.value(der))[0]
+        for wrapped in _der.children(der, signed):
+            if wrapped.tag == EXTENSIONS:
+                for one in _der.children(der, _der.value(der, wrapped.body, wrapped.end)):
+                    kind, *rest = _der.children(der, one)
+                    critical = any(p.tag == BOOLEAN and any(der[p.body : p.end]) for p in rest)
+                    value = der[rest[-1].body : rest[-1].end] if rest else b""
+                    found.append((der[kind.start : kind.end], critical, value))
+    return found
+
+
+def is_refused_by_java(der: bytes) -> bool:
+    """What X509CertInfo and CertificateExtensions refuse beside parts that cannot be read."""
+    held = extensions(der)
+    signed = _der.children(der, _der.value(der))[0]
+    fields = _der.children(der, signed)
+    is_first = fields[0].tag != 0xA0
+    issuer = _der.children(der, fields[2 if is_first else 3])
+    nobody = all(group.body == group.end for group in issuer)
+    return (
+        nobody
+        or (is_first and len(fields) > 6)
+        or len({kind for kind, _, _ in held}) < len(held)
+        or any(critical and kind == POLICY_MAPPINGS and not _maps(value) for kind, critical, value in held)
+        or any(critical and kind == NETSCAPE_TYPE and not _is_bits(value) for kind, critical, value in held)
+    )
+
+
+def is_refused_by_go(der: bytes, version: tuple[int, ...]) -> bool:
+    """Key identifiers that are critical, which parser.go refuses since 1.23; policy mappings, which it reads since 1.24."""
+    return version >= (1, 23) and any(
+        (critical and kind in KEY_IDENTIFIERS) or (version >= (1, 24) and kind == POLICY_MAPPINGS and not _maps(value))
+        for kind, critical, value in extensions(der)
+    )
+
+
+KEY_IDENTIFIERS = {_der.encode_oid("2.5.29.14"), AUTHORITY_KEY}
+POLICY_MAPPINGS, NETSCAPE_TYPE = _der.encode_oid("2.5.29.33"), _der.encode_oid("2.16.840.1.113730.1.1")
+
+
+def _is_bits(value: bytes) -> bool:
+    return value[:1] == bytes((BIT_STRING,)) and len(value) > 2 and value[2] < 8
+
+
+def _maps(value: bytes) -> bool:
+    """Pairs of policies."""
+    try:
+        whole = _der.expect(value, 0, len(value), _der.SEQUENCE)
+        pairs = [_der.children(value, pair) for pair in _der.children(value, whole) if pair.tag == _der.SEQUENCE]
+        return len(pairs) == len(_der.children(value, whole)) and all([p.tag for p in pair] == [_der.OID] * 2 for pair in pairs)
+    except ValueError:
+        return False

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..pki.certificate import Certificate
 from ._gopem import blocks
-from ._lenient import as_go
+from ._lenient import as_go, is_refused_by_go
 from ._reader import Anchors, Problem, Question, Reader, failed, loaded, strictly_takes
 
 
@@ -41,7 +41,7 @@ def anchors(question: Question) -> Anchors:
 def takes(der: bytes, version: tuple[int, ...]) -> bool:
     """x509.ParseCertificate, as far as roots go: strict DER, every known extension, no negative serial from 1.23."""
     stripped = as_go(der, version)
-    if stripped is None or not strictly_takes(stripped):
+    if stripped is None or not strictly_takes(stripped) or is_refused_by_go(der, version):
         return False
     certificate = Certificate(stripped)
     if version >= (1, 23) and _serial_number(certificate) < 0:
