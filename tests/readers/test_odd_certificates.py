@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,16 @@ def test_odd_certificates_are_trusted_as_every_go_trusts_them(files: dict[str, P
         heard = oracles.go(list(files.values()), tmp_path, program)
         real = {word: h.loads for word, h in zip(files, heard, strict=True)}
         assert {w: effective("go", version, p.read_bytes()).loads for w, p in files.items()} == real, version
+
+
+def test_a_country_of_three_letters_is_no_warning(tmp_path: Path) -> None:
+    der = workshop().a.der
+    signed, *rest = _der.children(der, _der.value(der))
+    parts = [der[p.start : p.end] for p in _der.children(der, signed)]
+    country = tlv(0x30, tlv(0x31, tlv(0x30, _der.encode_oid("2.5.4.6"), tlv(0x13, b"GER"))))
+    parts[3] = parts[5] = country
+    odd = tlv(0x30, tlv(0x30, *parts), *(der[p.start : p.end] for p in rest))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = effective("openssl", "3.0", armour("CERTIFICATE", odd)).certificates[0]
+        assert (found.title, found.is_self_issued, found.is_readable) == ("C=GER", True, True)

@@ -57,6 +57,18 @@ class Certificate:
             except x509.InvalidVersion as error:
                 raise ValueError(str(error)) from error
 
+    @cached_property
+    def _subject(self) -> x509.Name:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a country of three letters; no stack minds
+            return self.parsed.subject
+
+    @cached_property
+    def _issuer(self) -> x509.Name:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.parsed.issuer
+
     @property
     def is_readable(self) -> bool:
         return _readable(self)
@@ -64,11 +76,11 @@ class Certificate:
     @cached_property
     def subject(self) -> bytes:
         """The subject's DER, as chains are built by."""
-        return self.parsed.subject.public_bytes()
+        return self._subject.public_bytes()
 
     @cached_property
     def issuer(self) -> bytes:
-        return self.parsed.issuer.public_bytes()
+        return self._issuer.public_bytes()
 
     @cached_property
     def spki(self) -> bytes:
@@ -78,21 +90,21 @@ class Certificate:
     @cached_property
     def title(self) -> str:
         """The name a person knows it by: common name, else the whole subject."""
-        return _common_name(self.parsed.subject) or self.parsed.subject.rfc4514_string() or self.fingerprint[:16]
+        return _common_name(self._subject) or self._subject.rfc4514_string() or self.fingerprint[:16]
 
     @cached_property
     def common_name(self) -> str:
         """The last common name of the subject, ``""`` when there is none."""
-        return _common_name(self.parsed.subject)
+        return _common_name(self._subject)
 
     @cached_property
     def common_names(self) -> tuple[str, ...]:
         """Every common name of the subject, in order."""
-        return tuple(str(a.value) for a in self.parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+        return tuple(str(a.value) for a in self._subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
     @cached_property
     def issuer_title(self) -> str:
-        return _common_name(self.parsed.issuer) or self.parsed.issuer.rfc4514_string()
+        return _common_name(self._issuer) or self._issuer.rfc4514_string()
 
     @property
     def not_before(self) -> datetime:
@@ -192,7 +204,7 @@ class Certificate:
 
     @cached_property
     def has_empty_subject(self) -> bool:
-        return not self.parsed.subject.rdns
+        return not self._subject.rdns
 
     @cached_property
     def key(self) -> tuple[str, int]:
