@@ -200,7 +200,7 @@ def test_a_password_is_never_shown(key):
     ("driver", "more", "expected"),
     [
         pytest.param("psql", {"dsn": "orders"}, {"dbname": "orders"}, id="psql-takes-a-database-name"),
-        pytest.param("psql", {"options": {"sslmode": ""}}, {}, id="psql-drops-what-is-empty"),
+        pytest.param("psql", {"options": {"host": "", "sslmode": "disable"}}, {"sslmode": "disable"}, id="psql-drops-an-empty-option"),
         pytest.param(
             "psycopg2", {"options": {"database": "x", "host": "h"}}, {"dbname": "x", "host": "h"}, id="psycopg2-renames"
         ),

@@ -59,7 +59,7 @@ class Row:
             str(s["mode"]),
             where,
             s["chain"],
-            str(s["extra"] or ""),
+            str(s["extra"] or s.get("stray") or ""),
             str((s["crl"] and f"{s['crl']}@{s['crl_at']}") or ""),
             words(self.real["error"]),
         )

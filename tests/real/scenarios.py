@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from .material import CHAINS, CRLS, NAMES, STORES
+from .stray import SPELLINGS, WORDS, drawn
 
 MODES = (None, "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 HOSTS = ("db1.lab.test", "DB1.Lab.Test", "localhost", "127.0.0.1", "other.lab.test", "a.db1.lab.test", "db1.lab.test.")
@@ -33,6 +34,7 @@ class Scenario:
 
     ``home_store`` is what lies in the home folder although a setting names another; ``form`` is how settings are written.
     ``extra`` is one thing more: a name of EXTRAS, which a driver without such a thing leaves out.
+    ``stray`` is a word too many, ``name=value``.
     """
 
     chain: str = "new"
@@ -48,6 +50,7 @@ class Scenario:
     crl_at: str = "setting"
     form: str = "settings"
     extra: str | None = None
+    stray: str | None = None
 
 
 def scenarios(count: int, seed: int = 20271123) -> Iterator[Scenario]:
@@ -110,6 +113,11 @@ def _tables() -> Iterator[Scenario]:
     # Keys that may not sign have no cipher of TLS 1.2.
     for chain, mode in product(("odd-ku", "new", "rsa", "ec384", "ed25519"), MODES):
         yield Scenario(chain=chain, mode=mode, extra="tls-1.2", store="right", accepts="host")
+    # A word too many, and modes badly written.
+    for (name, value), mode in product(WORDS, ("verify-full", "prefer")):
+        yield Scenario(stray=f"{name}={value}", mode=mode, store="right", accepts="host")
+    for written, mode in product(SPELLINGS, ("require", "verify-full")):
+        yield Scenario(stray=f"sslmode={written}", mode=mode, store="right", accepts="host")
     # One thing more.
     for extra, mode, host, accepts in product(EXTRAS, MODES, ("db1.lab.test", "127.0.0.1"), ("hostssl", "host")):
         yield Scenario(extra=extra, mode=mode, host=host, accepts=accepts, store="right")
@@ -136,4 +144,5 @@ def _at_random(chance: random.Random) -> Iterator[Scenario]:
             crl_at=chance.choice(("setting", "env", "home")),
             form=chance.choice(FORMS),
             extra=chance.choice((None,) * 30 + EXTRAS),
+            stray=drawn(chance) if chance.random() < 0.25 else None,
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import SettingsError
-from ..model import FileState, Given, Reason, RootsFrom, RootSource, Secret, Setting, Stack
+from ..model import FileState, Given, RootsFrom, RootSource, Secret, Setting, Stack
 from ..readers import effective
 from ._driver import numbered
 from ._libpq import SECRETS
@@ -55,27 +55,6 @@ def readable(given: Given, path: str, missing: str, empty: str) -> None:
 
 def setting(name: str, value: str, origin: str) -> Setting:
     return Setting(Secret(value) if name in SECRETS else value, origin)
-
-
-# Keywords of libpq and of other drivers that are no parameters of the server: it refuses the login that carries one. And
-# `ssl`, which is one that no client may set.
-NOT_PARAMETERS = frozenset(
-    {
-        *("ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslcrldir", "sslsni", "sslcompression"),
-        *("sslcertmode", "sslnegotiation", "sslinline", "channel_binding", "gssencmode", "krbsrvname", "krbspn", "gsslib", "service"),
-        *("servicefile", "passfile", "requirepeer", "hostaddr", "connect_timeout", "keepalives", "keepalives_idle", "keepalives_count"),
-        *("target_session_attrs", "load_balance_hosts", "ssl_min_protocol_version", "ssl_max_protocol_version", "require_auth"),
-        *("requiressl", "uselibpqcompat", "pgbouncer", "sslaccept", "sslMode", "ssl_mode", "tcp_user_timeout", "binary_parameters"),
-    }
-)
-
-
-def refused_parameter(names: Iterable[str], source: str) -> Reason | None:
-    """Why the server refuses a login with these run-time parameters; None when it may take them."""
-    for name in names:
-        if name in NOT_PARAMETERS:
-            return Reason("not-a-server-parameter", f"`{name}` is no setting of this driver: it goes to the server, which refuses it", source)
-    return None
 
 
 def text(values: Mapping[str, Setting], name: str) -> str:

@@ -130,6 +130,16 @@ def from_options(options: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     return [(name, text_of(value)) for name, value in options.items() if value is not None]
 
 
+def unwaited(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs as PQconnectStart() reads them: ``connect_timeout`` belongs to PQconnectdb(), which waits by it, and may be anything."""
+    return [(name, value) for name, value in pairs if name != "connect_timeout" or _is_number(value)]
+
+
+def _is_number(value: str) -> bool:
+    stripped = value.strip(_conninfo.SPACE)
+    return not stripped or stripped.removeprefix("-").removeprefix("+").isdecimal()
+
+
 def text_of(value: object) -> str:
     return value.reveal() if isinstance(value, Secret) else str(value)
 
@@ -159,13 +169,13 @@ def _written(pairs: Iterable[tuple[str, str]], version: int, origin: str, empty_
     values: Values = {}
     names = known(version)
     for name, value in pairs:
-        if not empty_counts and value == "":
-            continue
         if name == "requiressl":
             name, value = "sslmode", "require" if value.startswith("1") else "prefer"
         if name not in names:
             raise SettingsError(f'invalid connection option "{name}"', hint=_newer(name, version))
         values[name] = _setting(name, value, origin)
+        if value == "" and not empty_counts:
+            del values[name]
     return values
 
 
@@ -344,8 +354,8 @@ NUMBERS = ("connect_timeout", "keepalives", "keepalives_idle", "keepalives_inter
 
 def _numbers(values: Values, _version: int) -> None:
     for name in NUMBERS:
-        value = text(values, name).strip(_conninfo.SPACE)
-        if value and not value.removeprefix("-").removeprefix("+").isdecimal():
+        value = text(values, name)
+        if not _is_number(value):
             raise SettingsError(f'invalid integer value "{value}" for connection option "{name}"')
 
 

@@ -20,7 +20,8 @@ OWN = frozenset(
 
 
 def read(given: Given) -> Settings:
-    return psycopg2.read(replace(given, options={n: v for n, v in given.options.items() if n not in OWN}))
+    options = psycopg2.options(given.options, OWN | psycopg2.OWN, psycopg2.RENAMED)
+    return _libpq.effective(given, _libpq.unwaited([*psycopg2.text_pairs(given), *_libpq.from_options(options)]))
 
 
 SOURCE = "aiopg/connection.py Connection._ready(); run with 1.4.0"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..model import Ask, FileState, Given, OnDistrust, Reason, Reread, RootsFrom, RootSource, Setting, Settings, TrustPolicy
-from . import _asyncpg, _libpq, _pyssl
+from . import _asyncpg, _parameters, _pyssl
 from ._driver import Driver
 
 SOURCE = "asyncpg/connect_utils.py _parse_connect_dsn_and_args(), _connect_addr() of 0.20 to 0.32; run with 0.21 to 0.32"
@@ -49,14 +49,13 @@ RETRIES = (0, 23)
 """… a second attempt over the other kind of connection after the server refused the first."""
 RETRIES_TLS_ERRORS = (0, 32)
 """… a second attempt, in plaintext, after a TLS handshake that failed in prefer."""
-SERVER_TAKES = frozenset({"application_name", "client_encoding", "options", "replication"})
 ALPN = (0, 32)
 """… the ALPN without which PostgreSQL takes no direct TLS."""
 
 
 def policy(given: Given, settings: Settings) -> TrustPolicy:
     found = _policy(given, settings)
-    refused = found.refused or _by_server(settings)
+    refused = found.refused or _parameters.refused(settings.unknown)
     return replace(found, refused=refused, socket_is_plain=refused is None)
 
 
@@ -184,15 +183,6 @@ def _default_context(given: Given, settings: Settings, base: TrustPolicy, mode: 
 
 
 # ── what else may stand in the way ───────────────────────────────────────────────────────────────
-
-
-def _by_server(settings: Settings) -> Reason | None:
-    """Words that asyncpg does not know go to the server, which knows none of libpq's: `ssl=true`, say."""
-    for name in settings.unknown:
-        if name.startswith("ssl") or (name in _libpq.OPTIONS and name not in SERVER_TAKES):
-            text = f"`{name}` is not asyncpg's, is sent to the server as a setting of the session, and is refused there"
-            return Reason("server-parameter", text, SOURCE)
-    return None
 
 
 def _without_alpn(base: TrustPolicy, version: tuple[int, ...]) -> Reason | None:

@@ -6,7 +6,7 @@ import re
 
 from ..errors import SettingsError
 from ..model import Given, Settings
-from . import _libpq, libpq
+from . import _libpq, libpq, pdo
 from ._driver import Driver
 
 
@@ -17,17 +17,20 @@ def read(given: Given) -> Settings:
     DBD::Pg Pg.pm connect(), dbdimp.c pg_db_login6().
     """
     written: list[tuple[str, str]] = []
-    if given.dsn is not None:
-        head, text = given.dsn[:7], given.dsn[7:]
-        if head.lower() != "dbi:pg:" or head[4:] != "Pg:":
-            raise SettingsError("the data source does not start with `dbi:Pg:`")
-        written = list(_libpq.from_text(_blanks(re.sub(r"\b(?:db|database)\s*=", "dbname=", text, count=1)), given))
     renamed = {"username": "user", "auth": "password"}
     options: dict[str, object] = {
         name: given.env[variable] for name, variable in (("user", "DBI_USER"), ("password", "DBI_PASS")) if given.env.get(variable)
     }
     options |= {renamed.get(name, name): value for name, value in given.options.items()}
-    return _libpq.effective(given, [*written, *_libpq.from_options({n: v for n, v in options.items() if v != ""})])
+    options = {name: value for name, value in options.items() if value not in (None, "")}
+    if given.dsn is not None:
+        head, text = given.dsn[:7], given.dsn[7:]
+        if head.lower() != "dbi:pg:" or head[4:] != "Pg:":
+            raise SettingsError("the data source does not start with `dbi:Pg:`")
+        text = _blanks(re.sub(r"\b(?:db|database)\s*=", "dbname=", text, count=1))
+        login: dict[str, object] = {name: options.pop(name) for name in ("user", "password") if name in options}
+        written = list(_libpq.from_text(text + pdo.appended(login), given))
+    return _libpq.effective(given, [*written, *_libpq.from_options(options)])
 
 
 def _blanks(text: str) -> str:

@@ -10,12 +10,13 @@ Without a root file the handshake is left until after that, so nothing falls whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..model import Ask, Endpoint, FileState, Given, OnDistrust, Reason, RootsFrom, RootSource, Setting, Settings, TrustPolicy
-from . import _go, _gourl
+from . import _go, _gourl, _parameters
 from ._driver import Driver, numbered
 from ._libpq import from_options
 
@@ -92,10 +93,9 @@ OLD_OWN = frozenset(
     {
         *("host", "port", "password", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslinline", "sslsni", "krbsrvname", "krbspn"),
         *("fallback_application_name", "connect_timeout", "disable_prepared_binary_result", "binary_parameters", "user", "dbname"),
-        "passfile",
     }
 )
-NEW_OWN = OLD_OWN | {"hostaddr", "sslnegotiation", "target_session_attrs", "load_balance_hosts", "database", "options"}
+NEW_OWN = OLD_OWN | {"passfile", "hostaddr", "sslnegotiation", "target_session_attrs", "load_balance_hosts", "database", "options"}
 NEWEST_OWN = NEW_OWN | {"ssl_min_protocol_version", "ssl_max_protocol_version", "service", "min_protocol_version", "max_protocol_version"}
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -213,6 +213,7 @@ def read(given: Given) -> Settings:
     if version >= PREFER and _go.text(values, "service"):
         values |= _service(given, _go.text(values, "service"))
     own = OLD_OWN if version < CONFIG else NEW_OWN if version < PREFER else NEWEST_OWN
+    _check_timeout(values)
     if version >= CONFIG:
         _check(given, values, version)
     if version >= PREFER and _go.text(values, "sslrootcert") == "system" and "sslmode" not in values:
@@ -255,6 +256,12 @@ def _endpoints(values: Mapping[str, Setting], version: tuple[int, ...]) -> tuple
     )
 
 
+def _check_timeout(values: Mapping[str, Setting]) -> None:
+    timeout = _go.text(values, "connect_timeout")
+    if timeout and not re.fullmatch(r"[+-]?[0-9]+", timeout):
+        raise SettingsError(f'invalid value for parameter connect_timeout: parsing "{timeout}": invalid syntax')
+
+
 def _check(given: Given, values: Mapping[str, Setting], version: tuple[int, ...]) -> None:
     """Config.setFromTag(): each setting by its type."""
     for name, choices in CHOICES.items():
@@ -293,7 +300,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         return TrustPolicy(Ask.ALWAYS, stack=_go.stack(given), undecidable=decided)
     mode = MODES[name]
     roots, blocked = _roots(given, settings, mode, version)
-    blocked = None if mode.ask is Ask.NEVER else blocked or _client_certificate(given, settings)
+    blocked = None if mode.ask is Ask.NEVER else blocked or _client_certificate(given, settings) or _too_old(settings, version)
     chain = mode.chain or roots.origin is not RootsFrom.NONE
     falls = mode.ask is Ask.IF_OFFERED
     return TrustPolicy(
@@ -309,10 +316,16 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         stack=_go.stack(given),
         is_tls_12=settings.get("ssl_max_protocol_version") == "TLSv1.2",
         blocked=blocked,
-        refused=_go.refused_parameter(settings.unknown, SOURCE),
+        refused=_parameters.refused(settings.unknown),
         undecidable=_undecidable(given, settings, mode, version),
         reasons=(_reason(settings, name, chain, falls),),
     )
+
+
+def _too_old(settings: Settings, version: tuple[int, ...]) -> Reason | None:
+    if version >= PREFER and settings.get("ssl_max_protocol_version") in ("TLSv1.0", "TLSv1.1"):
+        return Reason("protocol-too-old", "no supported versions satisfy MinVersion and MaxVersion: Go wants TLS 1.2", SOURCE)
+    return None
 
 
 def _names_anyway(settings: Settings, version: tuple[int, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..errors import SettingsError
 from ..model import Given, Settings
@@ -10,20 +10,39 @@ from . import _libpq, libpq
 from ._driver import Driver
 
 PREFIX = "pgsql:"
+TIMEOUT = "connect_timeout=30"
+"""What PDO writes last, unless it is given another time."""
 
 
 def read(given: Given) -> Settings:
     """The DSN, then user and password as PDO appends them: what comes last wins. php-src ext/pdo_pgsql/pgsql_driver.c"""
-    return _libpq.effective(given, [*dsn_pairs(given, PREFIX), *_libpq.from_options(options(given))])
+    named = options(given)
+    login = appended({name: named.pop(name) for name in ("user", "password") if name in named})
+    pairs = list(dsn_pairs(given, PREFIX, f"{login} {TIMEOUT}"))
+    swallowed = next((name for name, value in pairs if login and value == login.split()[0]), None)
+    if swallowed is not None:
+        raise SettingsError(f"`{swallowed}` is empty, and takes the user that is written behind it for its value", hint="leave the word out")
+    if pairs and "=".join(pairs[-1]) == TIMEOUT:
+        pairs.pop()
+    return _libpq.effective(given, [*pairs, *_libpq.from_options(named)])
 
 
-def dsn_pairs(given: Given, prefix: str) -> Iterable[tuple[str, str]]:
-    """The pairs of `prefix…`; semicolons are replaced without a look at quotes."""
+def appended(login: Mapping[str, object]) -> str:
+    """User and password as they are written behind a connection string; a word left empty at its end swallows the first."""
+    return "".join(f" {name}='{_escaped(_libpq.text_of(value))}'" for name, value in login.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def dsn_pairs(given: Given, prefix: str, behind: str = "") -> Iterable[tuple[str, str]]:
+    """The pairs of `prefix…`; semicolons are replaced without a look at quotes, and *behind* is read with it."""
     if given.dsn is None:
         return []
     if not given.dsn.startswith(prefix):
         raise SettingsError(f"the DSN does not start with `{prefix}`: could not find driver")
-    return _libpq.from_text(given.dsn.removeprefix(prefix).replace(";", " "), given)
+    return _libpq.from_text(given.dsn.removeprefix(prefix).replace(";", " ") + behind, given)
 
 
 def options(given: Given) -> dict[str, object]:

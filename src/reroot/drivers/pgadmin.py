@@ -37,9 +37,11 @@ OTHERS = frozenset(
 
 
 def read(given: Given) -> Settings:
-    """An entry of servers.json, or libpq's own names. Parameters of the new form win over the old top-level ones."""
+    """An entry of servers.json, of which other names than its own are passed over, or libpq's own names. Parameters of the new form win over the old top-level ones."""
     parameters = given.options.get("ConnectionParameters")
-    top = psycopg2.options(given.options, OTHERS, NAMES)
+    is_entry = any(name in NAMES or name in OTHERS for name in given.options)
+    written = {n: v for n, v in given.options.items() if n in NAMES} if is_entry else given.options
+    top = psycopg2.options(written, OTHERS, NAMES)
     found = {**top, **(parameters if isinstance(parameters, Mapping) else {})}
     kept = {name: value for name, value in found.items() if _counts(given, name, value)}
     return _libpq.effective(given, [*psycopg2.text_pairs(given), *_libpq.from_options(kept)])

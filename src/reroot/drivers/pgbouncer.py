@@ -52,6 +52,13 @@ MODES = {
 }
 # Words of a line in [databases]; the rest of them belong to pools.
 PLACE = frozenset({"host", "port", "dbname", "user", "password"})
+LINE = frozenset(
+    {
+        *("auth_user", "auth_query", "auth_dbname", "pool_size", "min_pool_size", "reserve_pool", "reserve_pool_size", "connect_query"),
+        *("max_db_connections", "max_db_client_connections", "pool_mode", "client_encoding", "datestyle", "timezone"),
+        *("application_name", "load_balance_hosts", "server_lifetime"),
+    }
+)
 TLS = frozenset(
     {"server_tls_sslmode", "server_tls_ca_file", "server_tls_key_file", "server_tls_cert_file", "server_tls_protocols", "server_tls_ciphers"}
 )
@@ -76,8 +83,11 @@ def read(given: Given) -> Settings:
     values = {name: _setting(name, value, "dsn") for name, value in written}
     values |= {name: _setting(name, value, "option") for name, value in options.items()}
     mode = values.get("server_tls_sslmode")
-    if mode is not None and mode.text not in MODES:
+    if mode is not None and mode.text.strip().lower() not in MODES:
         raise SettingsError(f"invalid value `{mode.text}` for parameter server_tls_sslmode", hint=f"one of {', '.join(MODES)}")
+    stray = next((n for n, s in values.items() if (s.origin == "dsn" and n not in PLACE | LINE) or n.lower().startswith("ssl")), None)
+    if stray is not None:
+        raise SettingsError(f"unrecognized connection parameter: {stray}", hint="PgBouncer's TLS is set by `server_tls_*` in [pgbouncer]")
     known = {name: setting for name, setting in values.items() if name in PLACE | TLS}
     unknown = {name: setting.text for name, setting in values.items() if name not in PLACE | TLS}
     hosts = (values["host"].text if "host" in values else given.host or "").split(",")
@@ -106,7 +116,7 @@ def _from_file(content: str, database: str, options: dict[str, str]) -> tuple[li
 
 def policy(given: Given, settings: Settings) -> TrustPolicy:
     default = "prefer" if numbered(given.version) >= PREFERS else "disable"
-    name = settings.get("server_tls_sslmode", default)
+    name = settings.get("server_tls_sslmode", default).strip().lower()
     said = f"server_tls_sslmode={name}" if "server_tls_sslmode" in settings.values else f"server_tls_sslmode is not set and defaults to {name}"
     mode = MODES[name]
     optional = mode.ask is Ask.IF_OFFERED

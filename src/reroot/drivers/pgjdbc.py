@@ -66,6 +66,8 @@ MODES: Mapping[str, Mode] = {
     "verify-ca": Mode(Ask.ALWAYS, verifies=True),
     "verify-full": Mode(Ask.ALWAYS, verifies=True, names=True),
 }
+# 42.2.8 passes `service` over and calls `primary` a mistake, 42.5.5 knows both; what lies between them was not run.
+OLDEST_PROVEN, KNOWS_SERVICES = (42, 2, 8), (42, 5, 5)
 OLD_MODES = ("disable", "require", "verify-ca", "verify-full")
 
 
@@ -82,13 +84,13 @@ def is_old(given: Given) -> bool:
 
 
 def read(given: Given) -> Settings:
-    """The URL, then the properties, then the service file: what is set first stays."""
+    """The URL, then the properties, then the service file that the URL (and it alone) names: what is set first stays."""
     url = _jdbc.parse(given.dsn) if given.dsn is not None else {}
     values = {name: _setting(name, value, "dsn") for name, value in url.items()}
     for name, value in given.options.items():
         if value is not None and not name.startswith(_jvm.PREFIX):
             values.setdefault(name, _setting(name, text_of(value), "option"))
-    if "service" in values:
+    if "service" in url and numbered(given.version) > OLDEST_PROVEN:
         _from_service(values, given)
     found = Settings(given.driver, values, {}, _endpoints(values, given))
     _check(given, found)
@@ -138,6 +140,8 @@ def _section(values: dict[str, Setting], service: str, content: str, path: str) 
 
 
 def _check(given: Given, settings: Settings) -> None:
+    if settings.get("targetServerType") == "primary" and numbered(given.version) <= OLDEST_PROVEN:
+        raise SettingsError("Invalid targetServerType value: primary", hint="this version calls it `master`")
     mode = settings.values.get("sslmode")
     if mode is None:
         return
@@ -161,6 +165,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     name = mode_of(given, settings)
     mode = MODES[name] if name else Mode(Ask.ALWAYS, verifies=True)
     factory = settings.get("sslfactory")
+    no_class = mode.ask is not Ask.NEVER and "sslfactory" in settings.values and not factory
     base = TrustPolicy(
         ask=mode.ask,
         on_no_tls=mode.on_no_tls,
@@ -170,8 +175,9 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         stack=Stack("java", given.runtime.get("java", "")),
         channel_binding=settings.get("channelBinding") == "require",
         refused=_refused(given, settings),
+        blocked=Reason("custom-factory", "sslfactory is empty: a class without a name cannot be made", SOURCE) if no_class else None,
         names="pgjdbc" if mode.names else "",
-        undecidable=_undecidable(settings, mode, factory),
+        undecidable=_undecidable(given, settings, mode, factory),
         reasons=(_reason(given, settings, name, factory),),
     )
     if mode.ask is Ask.NEVER:
@@ -187,7 +193,9 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     roots = _roots(given, settings)
     missing = given.files(roots.path).state is FileState.MISSING
     blocked = Reason("root-file-missing", f"Could not open SSL root certificate file {roots.path}.", SOURCE) if missing else None
-    return replace(base, chain=True, roots=roots, blocked=blocked)
+    if mode.names and settings.get("sslhostnameverifier", "?") == "":
+        blocked = Reason("custom-verifier", "sslhostnameverifier is empty: a class without a name cannot be made", SOURCE)
+    return replace(base, chain=True, roots=roots, blocked=base.blocked or blocked)
 
 
 def _roots(given: Given, settings: Settings) -> RootSource:
@@ -217,7 +225,9 @@ def _refused(given: Given, settings: Settings) -> Reason | None:
     return None
 
 
-def _undecidable(settings: Settings, mode: Mode, factory: str) -> Reason | None:
+def _undecidable(given: Given, settings: Settings, mode: Mode, factory: str) -> Reason | None:
+    if settings.origin("service") == "dsn" and OLDEST_PROVEN < numbered(given.version) < KNOWS_SERVICES:
+        return Reason("version-matters", f"whether pgJDBC {given.version} reads `service` is not known: 42.2.8 does not, 42.5.5 does", SOURCE)
     if mode.ask is Ask.NEVER:
         return None
     if factory not in LIBPQ_FACTORIES | {JAVA_FACTORY, BLIND_FACTORY, SINGLE_FACTORY}:

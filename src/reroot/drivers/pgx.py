@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingsError
 from ..model import Ask, Endpoint, FileState, Given, OnDistrust, Reason, Reread, RootSource, Setting, Settings, TrustPolicy
-from . import _go, _gourl
+from . import _go, _gourl, _parameters
 from ._driver import Driver, numbered
 from ._libpq import from_options
 
@@ -72,8 +72,7 @@ OWN = frozenset(
     {
         *("host", "port", "database", "user", "password", "passfile", "connect_timeout", "sslmode", "sslkey", "sslcert"),
         *("sslrootcert", "target_session_attrs", "min_read_buffer_size", "service", "servicefile"),
-        *("default_query_exec_mode", "statement_cache_capacity", "description_cache_capacity", "statement_cache_mode"),
-        *("prefer_simple_protocol", "pool_max_conns", "pool_min_conns", "pool_max_conn_lifetime", "pool_max_conn_idle_time"),
+        *("statement_cache_capacity", "pool_max_conns", "pool_min_conns", "pool_max_conn_lifetime", "pool_max_conn_idle_time"),
         *("pool_health_check_period", "pool_max_conn_lifetime_jitter", "pool_min_idle_conns"),
     }
 )
@@ -113,7 +112,9 @@ def _since(given: Given, first: tuple[tuple[int, ...], tuple[int, ...]]) -> bool
 
 def own_names(given: Given) -> frozenset[str]:
     """Settings of the driver itself; all others go to the server."""
+    is_five = numbered(version_of(given)) >= (5, 0)
     more = {
+        *(("default_query_exec_mode", "description_cache_capacity") if is_five else ("statement_cache_mode", "prefer_simple_protocol")),
         *(("sslsni",) if _since(given, KNOWS_SNI) else ()),
         *(("sslpassword",) if _since(given, KNOWS_PASSWORD) else ()),
         *(("krbspn", "krbsrvname") if _since(given, KNOWS_KERBEROS) else ()),
@@ -321,7 +322,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         roots=_roots(given, settings) if chain else RootSource(),
         stack=_go.stack(given),
         reread=Reread.AT_START,
-        refused=_go.refused_parameter(settings.unknown, source),
+        refused=_parameters.refused(settings.unknown),
         undecidable=_undecidable(given, settings, mode),
         reasons=(_reason(settings, name, chain, mode, source),),
     )

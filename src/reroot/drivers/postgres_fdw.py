@@ -6,8 +6,7 @@ Files are those of the machine it runs on, and the home folder is that of the op
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from ..errors import SettingsError
 from ..model import Given, Settings
 from . import _libpq, libpq
 from ._driver import Driver
@@ -22,8 +21,19 @@ OWN = frozenset(
 )  # fmt: skip
 
 
+# Words of libpq that it keeps for itself: the same function leaves them out of what it takes.
+NOT_TAKEN = frozenset({"client_encoding", "fallback_application_name", "replication", "requiressl"})
+
+
 def read(given: Given) -> Settings:
-    return _libpq.read(replace(given, options={n: v for n, v in given.options.items() if n not in OWN}))
+    options = {n: v for n, v in given.options.items() if n not in OWN}
+    taken = _libpq.known(_libpq.version_of(given) or _libpq.LAST) - NOT_TAKEN
+    refused = next((n for n in options if n not in taken), None)
+    if refused is not None:
+        raise SettingsError(f'invalid option "{refused}"', hint="it is none of the options of CREATE SERVER and CREATE USER MAPPING")
+    written = _libpq.from_text(given.dsn, given) if given.dsn is not None else ()
+    # PQconnectdbParams() takes an empty value for none, which a connection string does not.
+    return _libpq.effective(given, [*written, *((n, v) for n, v in _libpq.from_options(options) if v != "")])
 
 
 DRIVER = Driver(

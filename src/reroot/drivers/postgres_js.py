@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..model import Ask, Endpoint, Given, OnDistrust, Reason, Settings, TrustPolicy
-from . import _node, _whatwg
+from . import _node, _parameters, _whatwg
 from ._driver import Driver, numbered
 from ._libpq import text_of
 
@@ -37,15 +37,6 @@ OWN = """
     host hostname port path database db user username pass password connection types onnotice onnotify onclose onparameter socket
     transform no_prepare timeout shared sslnegotiation
 """
-# Keywords of libpq that are no parameters of the server: it refuses the login that carries one.
-NOT_THE_SERVERS = """
-    sslmode sslrootcert sslcert sslkey sslpassword sslcrl sslcrldir sslsni sslcompression sslcertmode sslnegotiation channel_binding
-    gssencmode krbsrvname gsslib service passfile requirepeer hostaddr connect_timeout keepalives target_session_attrs
-    load_balance_hosts ssl_min_protocol_version ssl_max_protocol_version uselibpqcompat pgbouncer sslaccept schema pool_timeout
-    connection_limit
-"""
-REFUSED = frozenset(NOT_THE_SERVERS.split())
-
 
 def possible(given: Given) -> tuple[Given, ...]:
     if given.version is None:
@@ -75,7 +66,7 @@ def config(given: Given) -> dict[str, Any]:
         if name in known:
             found[name] = _value(name, options, query, env)
     found["target_session_attrs"] = _session_attributes(options, query, env)
-    found["connection"] = {name: value for name, value in query.items() if name not in known}
+    found["connection"] = {name: value for name, value in query.items() if name not in known and value}
     return found
 
 
@@ -169,10 +160,9 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         base = _over_tls(given, found, ssl)
     else:
         base = TrustPolicy(Ask.NEVER, reasons=(Reason("tls-not-asked", "ssl is off, the default: TLS is never asked for", SOURCE),))
-    refused = next((name for name in found["connection"] if name in REFUSED), None)
+    refused = _parameters.refused(found["connection"])
     if refused is not None:
-        text = f'`{refused}` goes to the server, which refuses it: unrecognized configuration parameter "{refused}"'
-        return replace(base, refused=Reason("not-a-server-parameter", text, SOURCE))
+        return replace(base, refused=refused)
     if several and base.ask is not Ask.NEVER:
         text = "with several hosts postgres.js may try them for ever after a TLS error: rehearse this client"
         return replace(base, undecidable=Reason("several-hosts", text, SOURCE))

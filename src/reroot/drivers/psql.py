@@ -6,6 +6,9 @@ from ..model import Given, Settings
 from . import _conninfo, _libpq, libpq
 from ._driver import Driver
 
+# What its command line has an option for; other words stand in a connection string, where an empty one is as good as any.
+FLAGS = ("host", "port", "user", "dbname")
+
 
 def read(given: Given) -> Settings:
     """psql's database argument, or the options of its command line; options left empty count as not given.
@@ -17,7 +20,8 @@ def read(given: Given) -> Settings:
     if text is not None:
         is_conninfo = "=" in text or _conninfo.is_uri(text)
         written += _libpq.from_text(text, given) if is_conninfo else [("dbname", text)]
-    return _libpq.effective(given, [*written, *_libpq.from_options(given.options)], empty_counts=text is not None)
+    options = [(n, v) for n, v in _libpq.from_options(given.options) if v != "" or n not in FLAGS]
+    return _libpq.effective(given, [*written, *options])
 
 
 DRIVER = Driver(

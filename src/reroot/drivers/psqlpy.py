@@ -23,6 +23,16 @@ MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 RENAMED = {"username": "user", "db_name": "dbname", "ssl_mode": "sslmode"}
 
 
+# What connect() and ConnectionPool() take.
+NAMES = """
+    dsn username password host hosts port ports db_name target_session_attrs options application_name connect_timeout_sec
+    connect_timeout_nanosec tcp_user_timeout_sec tcp_user_timeout_nanosec keepalives keepalives_idle_sec keepalives_idle_nanosec
+    keepalives_interval_sec keepalives_interval_nanosec keepalives_retries load_balance_hosts max_db_pool_size
+    conn_recycling_method ssl_mode ca_file
+"""
+ARGUMENTS = frozenset(NAMES.split())
+
+
 def possible(given: Given) -> tuple[Given, ...]:
     return (given,) if given.version is None or (0, 13) <= numbered(given.version) < (0, 14) else ()
 
@@ -33,6 +43,8 @@ def read(given: Given) -> Settings:
     written = [(name, value, "dsn") for name, value in (_conninfo.pairs(given.dsn) if given.dsn is not None else ())]
     written += [(name, text_of(value), "option") for name, value in given.options.items() if value is not None]
     for name, value, origin in written:
+        if origin == "option" and name not in ARGUMENTS:
+            raise SettingsError(f"connect() got an unexpected keyword argument `{name}`")
         key = RENAMED.get(name, name)
         if key == "sslmode" and value.lower() not in MODES:
             raise SettingsError("invalid value for option `sslmode`")

@@ -12,11 +12,12 @@ from ._driver import Driver
 OWN = frozenset({"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory", "conninfo", "kwargs"})
 
 
-def read(given: Given) -> Settings:
+def read(given: Given, *, empty_counts: bool = True) -> Settings:
     """A conninfo, keyword arguments, or both: make_conninfo() lets the keywords win."""
     named = given.options.get("conninfo")
     written = [*psycopg2.text_pairs(given), *(_libpq.from_text(_libpq.text_of(named), given) if named is not None else ())]
-    return _libpq.effective(given, [*written, *_libpq.from_options(psycopg2.options(given.options, OWN, {}))])
+    options = _libpq.from_options(psycopg2.options(given.options, OWN, {}))
+    return _libpq.effective(given, [*written, *options], empty_counts=empty_counts)
 
 
 def policy(given: Given, settings: Settings) -> TrustPolicy:

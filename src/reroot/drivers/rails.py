@@ -30,7 +30,7 @@ def read(given: Given) -> Settings:
     known = _libpq.known(_libpq.version_of(given) or _libpq.LAST) | {"requiressl"}
     named = {RENAMED.get(name, name): value for name, value in found.items()}
     words = {name: value for name, value in named.items() if name in known}
-    settings = _libpq.effective(replace(given, dsn=None), list(words.items()))
+    settings = _libpq.effective(replace(given, dsn=None), _libpq.unwaited(words.items()))
     dropped = {name: value for name, value in named.items() if name not in known}
     return replace(settings, unknown=dropped)
 

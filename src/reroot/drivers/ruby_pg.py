@@ -16,7 +16,7 @@ def read(given: Given) -> Settings:
     if given.dsn is not None:
         is_host = "=" not in given.dsn and "://" not in given.dsn
         written = [("host", given.dsn)] if is_host else list(_libpq.from_text(given.dsn, given))
-    return _libpq.effective(given, [*written, *_libpq.from_options(given.options)])
+    return _libpq.effective(given, _libpq.unwaited([*written, *_libpq.from_options(given.options)]))
 
 
 DRIVER = Driver(

@@ -170,12 +170,22 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         return replace(base, ask=Ask.NEVER, reasons=(Reason("tls-not-built-in", text, SOURCE),))
     if backend == "none" and mode.ask is Ask.ALWAYS:
         return replace(base, refused=Reason("tls-not-built-in", "TLS upgrade required by connect options but SQLx was built without TLS", SOURCE))
+    base = replace(base, blocked=None if mode.ask is Ask.NEVER else _blocked(settings, mode, backend))
     if not mode.verifies:
         # native-tls builds its connector, root file and all, before it is told to check nothing.
         opens = backend == "native-tls" and "sslrootcert" in settings.values and mode.ask is not Ask.NEVER
         return replace(base, opens_roots=True, roots=_roots(given, settings, backend)) if opens else base
     names = ("webpki" if backend == "rustls" else "openssl") if mode.names else ""
     return replace(base, chain=True, names=names, roots=_roots(given, settings, backend))
+
+
+def _blocked(settings: Settings, mode: Mode, backend: str) -> Reason | None:
+    """What fails before the handshake: rustls wants certificate and key together, and a root file of no name cannot be read."""
+    if backend == "rustls" and ("sslcert" in settings.values) != ("sslkey" in settings.values):
+        return Reason("client-certificate", "user auth key and certs must be given together", SOURCE)
+    if settings.get("sslrootcert", "?") == "" and (mode.verifies or backend == "native-tls"):
+        return Reason("root-file-missing", "sslrootcert is empty: there is no file of that name", SOURCE)
+    return None
 
 
 def stack(given: Given, backend: str) -> Stack:
