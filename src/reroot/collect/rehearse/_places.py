@@ -19,10 +19,12 @@ class Place:
         return f"{self.host}:{self.port}"
 
 
-_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?(\[[^\]]+\]|[^:/?#,\s@'\"]+)(?::(\d+))?")
-_HOST = re.compile(r"(?<![A-Za-z_])host\s*=\s*'?([^'\s,;]+)", re.IGNORECASE)
+_ONE = r"(?:\[[^\]]+\]|[^:/?#,\s@'\"]+)(?::\d+)?"
+_URL = re.compile(rf"postgres(?:ql)?(?:\+\w+)?://(?:[^@/\s]*@)?({_ONE}(?:,{_ONE})*)")
+_URL_HOST = re.compile(r"(\[[^\]]+\]|[^:,]+)(?::(\d+))?")
+_HOST = re.compile(r"(?<![A-Za-z_])host\s*=\s*'?([^'\s,;=]+(?:,[^'\s,;=]+(?=['\s,;]|$))*)", re.IGNORECASE)
 _HOSTADDR = re.compile(r"(?<![A-Za-z_])hostaddr\s*=\s*'?([0-9A-Fa-f.:]+)")
-_PORT = re.compile(r"(?<![A-Za-z_])port\s*=\s*'?(\d+)", re.IGNORECASE)
+_PORT = re.compile(r"(?<![A-Za-z_])port\s*=\s*'?([\d,]+)", re.IGNORECASE)
 
 
 def places_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[Place, ...]:
@@ -30,19 +32,26 @@ def places_in(command: Sequence[str], env: Mapping[str, str]) -> tuple[Place, ..
     found: list[Place] = []
     values = [*command, *(v for k, v in env.items() if not k.startswith(("PG", "REROOT")))]
     for value in values:
-        found += [Place(m[1].strip("[]"), int(m[2] or 5432)) for m in _URL.finditer(value)]
+        found += [Place(h[1].strip("[]"), int(h[2] or 5432)) for m in _URL.finditer(value) for h in _URL_HOST.finditer(m[1])]
     for word in command:
         host = _HOST.search(word)
         if host is not None and "://" not in word:
             given = _PORT.search(word)
-            found.append(Place(host[1], int(given[1]) if given else _number(env.get("PGPORT"))))
+            found += _paired(host[1], given[1] if given else env.get("PGPORT"))
     host_option = _option(command, "-h", "--host")
-    port = _number(_option(command, "-p", "--port") or env.get("PGPORT"))
+    port = _option(command, "-p", "--port") or env.get("PGPORT")
     if host_option:
-        found.append(Place(host_option, port))
+        found += _paired(host_option, port)
     if not found and env.get("PGHOST"):
-        found.append(Place(env["PGHOST"], port))
+        found += _paired(env["PGHOST"], port)
     return tuple(dict.fromkeys(p for p in found if not p.host.startswith("/") and 0 < p.port < 65536))
+
+
+def _paired(hosts: str, ports: str | None) -> list[Place]:
+    """libpq's lists: a port for each host, or one for all; a host that is left out would be the real server."""
+    names, numbers = hosts.split(","), (ports or "").split(",")
+    each = numbers if len(numbers) == len(names) else numbers[:1] * len(names)
+    return [Place(name, _number(number)) for name, number in zip(names, each, strict=True) if name]
 
 
 _LOGIN = {
