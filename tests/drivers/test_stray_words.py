@@ -17,6 +17,7 @@ ROWS = [
     pytest.param("asyncpg", "0.30", f"{VERIFIED}&pgbouncer=true", {}, "refused", id="asyncpg-sends-another-drivers-word"),
     pytest.param("asyncpg", "0.30", f"{VERIFIED}&statement_timeout=5000", {}, "", id="asyncpg-sends-a-parameter"),
     pytest.param("asyncpg", "0.30", f"{VERIFIED}&tcp_user_timeout=5", {}, "", id="asyncpg-sends-libpqs-word-that-the-server-has-too"),
+    pytest.param("asyncpg", "0.30", f"{VERIFIED}&ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2", {}, "refused", id="asyncpg-no-version-left"),
     pytest.param("lib-pq", "1.10.7", f"{VERIFIED}&TimeZone=UTC&my.own=1", {}, "", id="lib-pq-parameters-in-any-case-and-an-extensions"),
     pytest.param("lib-pq", "1.10.7", f"{VERIFIED}&pool_timeout=3", {}, "refused", id="lib-pq-another-drivers-word"),
     pytest.param("lib-pq", "1.10.7", f"{VERIFIED}&passfile=/p", {}, "refused", id="lib-pq-knew-no-passfile"),
@@ -38,6 +39,7 @@ ROWS = [
     pytest.param("postgres-fdw", "15", None, {"host": "db", "sslmode": "", "client_encoding": "UTF8"}, "error", id="postgres-fdw-keeps-words-for-itself"),
     pytest.param("sqlx", "0.8", f"{VERIFIED}&sslcert=/c.pem", {}, "blocked", id="sqlx-certificate-without-its-key"),
     pytest.param("pdo", "8.2", "pgsql:host=db;sslmode=verify-full;sslrootcert=", {"username": "app"}, "error", id="pdo-an-empty-word-swallows-the-user"),
+    pytest.param("dbd-pg", "3.16", "dbi:Pg:host=db;sslmode=verify-full;sslrootcert=", {"username": "app"}, "error", id="dbd-pg-an-empty-word-swallows-the-user"),
     pytest.param("dbd-pg", "3.16", "dbi:Pg:host=db;sslmode=verify-full;sslrootcert=/r.pem", {"username": "app"}, "", id="dbd-pg-with-a-user"),
 ]  # fmt: skip
 SETTABLE = ("user", "superuser", "backend", "superuser-backend")

@@ -112,6 +112,17 @@ def test_revocation_needs_a_list_for_every_certificate():
     assert check(PLAIN, (LEAF, MIDDLE), ROOT, crls=(), checks_revocation=True).trusted is False
 
 
+def test_a_self_signed_server_that_stands_in_its_own_revocation_list_is_revoked():
+    own = ca.root("db.corp.test")
+
+    def lists(*revoked):
+        return (x509.load_pem_x509_crl(ca.crl(own, revoked)).public_bytes(Encoding.DER),)
+
+    assert check(PLAIN, (own,), own, crls=lists(), checks_revocation=True).trusted is True
+    found = check(PLAIN, (own,), own, crls=lists(own), checks_revocation=True)
+    assert (found.trusted, found.reasons[0].code) == (False, "revoked")
+
+
 @pytest.mark.parametrize(("version", "expected"), [("1.1.1", None), ("3.0.19", True)])
 def test_a_twin_with_a_key_of_another_kind_may_mislead_openssl_1(version, expected):
     twin = ca.root("corp-root", key="rsa2048")

@@ -98,9 +98,11 @@ def _tables() -> Iterator[Scenario]:
         yield Scenario(accepts=accepts, mode=mode, mode_at="env", store="right", store_at="env", home_store=place)
     # Revocation lists.
     for crl, place, chain, mode in product(
-        CRLS, ("setting", "env", "home"), ("new", "intermediate", "cross", "old"), ("require", "verify-full")
+        CRLS, ("setting", "env", "home"), ("new", "intermediate", "cross", "old", "self-signed"), ("require", "verify-full")
     ):
         yield Scenario(crl=crl, crl_at=place, chain=chain, mode=mode, store="right")
+    for crl, place in product(CRLS, ("setting", "env", "home")):
+        yield Scenario(crl=crl, crl_at=place, extra="system-file", mode="verify-full", store="right")
     for crl, mode in product(CRLS, MODES):
         yield Scenario(crl=crl, crl_at="home", mode=mode, store=None)
         yield Scenario(crl=crl, crl_at="home", mode=mode, store="right", store_at="home", accepts="host")

@@ -29,7 +29,7 @@ WORDS = tuple(
         **{"requiressl": ("1", "0"), "Trust Server Certificate": ("true",), "TrustServerCertificate": ("true",)},
         **{"sslfactory": ("", "org.postgresql.ssl.DefaultJavaSSLFactory"), "sslhostnameverifier": ("",), "sslinline": ("true",)},
         # libpq's own, well and badly said.
-        **{"sslrootcert": (MISSING, "", "system"), "sslcert": (MISSING,), "sslkey": (MISSING,), "sslpassword": ("x",)},
+        **{"sslrootcert": (MISSING, "", "system"), "sslcert": (MISSING,), "sslkey": (MISSING,)},
         **{
             "sslcompression": ("1",),
             "sslnegotiation": ("postgres", "bogus", "direct"),

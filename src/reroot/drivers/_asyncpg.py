@@ -70,7 +70,7 @@ VARIABLES: Mapping[str, tuple[str, tuple[int, ...]]] = {
 }
 PASSWORDS = frozenset({"password", "sslpassword"})
 SESSIONS = frozenset({"any", "primary", "standby", "prefer-standby", "read-write", "read-only"})
-VERSIONS = frozenset({"MINIMUM_SUPPORTED", "MAXIMUM_SUPPORTED", "TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3"})
+VERSIONS = ("MINIMUM_SUPPORTED", "TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3", "MAXIMUM_SUPPORTED")
 WEAK = ("disable", "allow", "prefer")
 
 Ports = list[int]

@@ -111,7 +111,7 @@ def _from_mode(given: Given, settings: Settings, version: tuple[int, ...]) -> Tr
     is_tls_12 = settings.get("ssl_max_protocol_version") in ("TLSv1.2", "TLSv1_2")
     base = replace(base, is_tls_12=is_tls_12, blocked=_without_alpn(base, version) or _too_old(settings))
     checked = _own_context(given, settings, base, mode) if version >= ROOT_FILE else _default_context(given, settings, base, mode, version)
-    return replace(checked, refused=checked.refused or _client_certificate(given, settings, version))
+    return replace(checked, refused=checked.refused or _no_version_left(settings) or _client_certificate(given, settings, version))
 
 
 # ── 0.25 and later ───────────────────────────────────────────────────────────────────────────────
@@ -188,6 +188,13 @@ def _default_context(given: Given, settings: Settings, base: TrustPolicy, mode: 
 def _without_alpn(base: TrustPolicy, version: tuple[int, ...]) -> Reason | None:
     if base.direct and version < ALPN:
         return Reason("direct-tls-without-alpn", "asyncpg before 0.32 sends no ALPN, and PostgreSQL takes no direct TLS without it", SOURCE)
+    return None
+
+
+def _no_version_left(settings: Settings) -> Reason | None:
+    least, most = (settings.get(f"ssl_{end}_protocol_version").replace(".", "_") for end in ("min", "max"))
+    if least and most and _asyncpg.VERSIONS.index(least) > _asyncpg.VERSIONS.index(most):
+        return Reason("protocol-too-old", f"no version of TLS is both {least} or later and {most} or earlier", SOURCE)
     return None
 
 

@@ -28,8 +28,9 @@ def read(given: Given) -> Settings:
         if head.lower() != "dbi:pg:" or head[4:] != "Pg:":
             raise SettingsError("the data source does not start with `dbi:Pg:`")
         text = _blanks(re.sub(r"\b(?:db|database)\s*=", "dbname=", text, count=1))
-        login: dict[str, object] = {name: options.pop(name) for name in ("user", "password") if name in options}
-        written = list(_libpq.from_text(text + pdo.appended(login), given))
+        login = pdo.appended({name: options.pop(name) for name in ("user", "password") if name in options})
+        written = list(_libpq.from_text(text + login, given))
+        pdo.check_swallowed(written, login)
     return _libpq.effective(given, [*written, *_libpq.from_options(options)])
 
 

@@ -59,6 +59,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
     version = _libpq.version_of(given) or _libpq.LAST
     mode = MODES[settings.get("sslmode", "prefer")]
     roots, exists = _roots(given, settings, version)
+    takes_system = roots.origin is RootsFrom.SYSTEM  # initialize_SSL() reads no revocation list beside the system's roots
     return TrustPolicy(
         ask=mode.ask,
         chain=mode.ask is not Ask.NEVER and exists is not False,
@@ -69,8 +70,8 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         direct=settings.get("sslnegotiation") == "direct",
         channel_binding=settings.get("channel_binding") == "require",
         roots=roots,
-        crls=_crls(given, settings),
-        crl_folder=settings.get("sslcrldir"),
+        crls=() if takes_system else _crls(given, settings),
+        crl_folder="" if takes_system else settings.get("sslcrldir"),
         stack=stack(given),
         is_tls_12=settings.get("ssl_max_protocol_version").lower() == "tlsv1.2",
         blocked=_blocked(given, settings, mode, roots, exists),

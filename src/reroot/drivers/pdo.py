@@ -19,17 +19,22 @@ def read(given: Given) -> Settings:
     named = options(given)
     login = appended({name: named.pop(name) for name in ("user", "password") if name in named})
     pairs = list(dsn_pairs(given, PREFIX, f"{login} {TIMEOUT}"))
-    swallowed = next((name for name, value in pairs if login and value == login.split()[0]), None)
-    if swallowed is not None:
-        raise SettingsError(f"`{swallowed}` is empty, and takes the user that is written behind it for its value", hint="leave the word out")
+    check_swallowed(pairs, login)
     if pairs and "=".join(pairs[-1]) == TIMEOUT:
         pairs.pop()
     return _libpq.effective(given, [*pairs, *_libpq.from_options(named)])
 
 
 def appended(login: Mapping[str, object]) -> str:
-    """User and password as they are written behind a connection string; a word left empty at its end swallows the first."""
+    """User and password as they are written behind a connection string."""
     return "".join(f" {name}='{_escaped(_libpq.text_of(value))}'" for name, value in login.items())
+
+
+def check_swallowed(pairs: Iterable[tuple[str, str]], login: str) -> None:
+    """Raises ``SettingsError`` where a word that was left empty has the first word of *login* for its value: who logs in is lost."""
+    swallowed = next((name for name, value in pairs if login and value == login.split()[0]), None)
+    if swallowed is not None:
+        raise SettingsError(f"`{swallowed}` is empty, and takes the user that is written behind it for its value", hint="leave the word out")
 
 
 def _escaped(value: str) -> str:

@@ -184,15 +184,19 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _anchor_revocation(path: tuple[Certificate, ...], trust: TrustSet, when: datetime) -> tuple[Reason, ...]:
-    """Up to OpenSSL 3.5 a self-signed anchor needs a revocation list of its own too; the OpenSSL at hand asks for none."""
+    """Up to OpenSSL 3.5 a self-signed anchor needs a revocation list of its own that leaves it out; the OpenSSL at hand asks for none."""
     anchor = path[-1]
     if not trust.checks_revocation or not anchor.is_self_issued:
         return ()
     own = [crl for crl in map(_revocation_list, trust.crls) if crl.issuer.public_bytes() == anchor.subject]
     if not own:
         return (Reason("crl-missing", f"no revocation list covers {named(anchor)}", SOURCE),)
-    if not any(crl.last_update_utc <= when <= (crl.next_update_utc or when) for crl in own):
+    valid = [crl for crl in own if crl.last_update_utc <= when <= (crl.next_update_utc or when)]
+    if not valid:
         return (Reason("crl-expired", f"the revocation list of {named(anchor)} is not valid at that time", SOURCE),)
+    newest = max(valid, key=lambda crl: crl.last_update_utc)
+    if newest.get_revoked_certificate_by_serial_number(anchor.parsed.serial_number) is not None:
+        return (Reason("revoked", f"{named(anchor)} stands in its own revocation list", SOURCE),)
     return ()
 
 
