@@ -101,6 +101,22 @@ def found_program(folder: Path, name: str) -> Program:
     return program
 
 
+def late(mode: str, roots: str) -> list[str]:
+    """A program that takes a refusal for a reason to do without TLS, a second later, and then goes on running."""
+    where = f"host={HOST} port={PORT} user=app dbname=app"
+    tries = (f"psql '{where} sslmode={mode} sslrootcert={roots}' -c ''", "sleep 1", f"psql '{where} sslmode=disable' -c ''", "sleep 60")
+    return ["sh", "-c", "; ".join(tries)]
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql here")
+@pytest.mark.parametrize(("settle", "falls_back"), [("0.4", False), ("3", True)])
+def test_who_comes_again_late_without_tls_is_seen_or_it_is_said_that_nobody_waited(folder, settle, falls_back):
+    document, _ = rehearse(folder, Program("late", "openssl", late), "distrusts", "root", "--settle", settle)
+    found = document["conclusion"]
+    assert (found["trust"], found["falls_back_to_plaintext"]) == ("rejects", falls_back)
+    assert ("watched-briefly" in {r["code"] for r in found["reasons"]}) is not falls_back
+
+
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("name", "condition"), EVERYDAY, ids=lambda word: word)
 def test_the_right_answer_for_whoever_asks(folder, name, condition, who, exercised):

@@ -42,6 +42,9 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option(
     "--patience", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Seconds for a first connection."
 )
+@click.option(
+    "--settle", type=click.FloatRange(0.1, 600), default=0.4, show_default=True, help="Seconds to wait for it to come again."
+)
 @click.option("--show-output", is_flag=True, help="Show what the program prints.")
 @click.option("--listen", "listen_at", metavar="HOST:PORT", help="Be the stage for programs that are started elsewhere.")
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Who may come, with --listen; loopback without it.")
@@ -78,6 +81,7 @@ def COMMAND(
     way: str,
     hold: float,
     patience: float,
+    settle: float,
     show_output: bool,
     listen_at: str | None,
     allow: Sequence[str],
@@ -145,7 +149,7 @@ def COMMAND(
             click.echo(f"{why}\n\nhint: let one client come by the server's own name: `--client NAME --server HOST:PORT --allow ADDRESS`",
                        err=True)  # fmt: skip
     else:
-        rehearsed = _rehearse(command, places, scenes, way, patience, lasting, show_output, quiet)
+        rehearsed = _rehearse(command, places, scenes, way, patience, settle, lasting, show_output, quiet)
         beside = [*by_the_hook(rehearsed), *gone_through(rehearsed), *(beside_the_rules(rehearsed, driver, dsn) if driver else ())]
         document = Document("rehearsal", data(rehearsed, beside), lambda: text(rehearsed, beside))
         found, interrupted = [rehearsed.conclusion], False
@@ -271,6 +275,7 @@ def _rehearse(
     scenes: Sequence[Scene],
     way: str,
     patience: float,
+    settle: float,
     lasting: float | None,
     show: bool,
     quiet: bool,
@@ -283,7 +288,7 @@ def _rehearse(
 
         where = ", ".join(map(str, places))
         click.echo(f"rehearsing `{command[0]}` in {counted(len(scenes), 'act')}; {where} is led here by {described(first)}", err=True)
-    return rehearse(command, places, scenes, way=way, patience=patience, show=2 if show else None, lasting=lasting)
+    return rehearse(command, places, scenes, way=way, patience=patience, settle=settle, show=2 if show else None, lasting=lasting)
 
 
 def _listen(

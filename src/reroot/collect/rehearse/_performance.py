@@ -220,7 +220,7 @@ class Performance:
                     return
                 continue  # it does its work, for as long as that takes
             came = any(m.reaction.ending not in (Ending.NOT_POSTGRESQL, Ending.CANCEL) for m in self.met)
-            if came and (now - self.first > BUSY or (not stage.guests and now - self.last > self.settle)):
+            if came and (now - self.first > max(BUSY, self.settle) or (not stage.guests and now - self.last > self.settle)):
                 return
             if not came and not stage.guests and now - began > self.patience:
                 return

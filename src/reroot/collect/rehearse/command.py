@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import InputError, ReachError
-from ...rehearsal import Conclusion, Ending, conclude
+from ...model import Reason
+from ...rehearsal import SOURCE, Conclusion, Ending, Trust, conclude
 from ._peer import NOBODY, Process
 from ._performance import PATIENCE, SETTLE, Performance, Run
 from ._places import Place, addresses_in, is_address, places_in
@@ -53,6 +54,7 @@ def rehearse(
 ) -> Rehearsed:
     """Run *command* once for each of *scenes*. *show* is a descriptor that its output is copied to.
 
+    *settle* is how many seconds without a new connection end a program that goes on running.
     Where it goes through to a real server it is left alone until it ends, or for *lasting* seconds.
     """
     own = dict(os.environ if env is None else env)
@@ -74,7 +76,18 @@ def rehearse(
         if not _came(run) and len(runs) == 1:
             break  # what led nobody to the first act leads nobody to the others
     conclusion = conclude(process.family, [m.reaction for r in runs for m in r.met], {r.scene.act: r.words for r in runs})
+    conclusion = _as_far_as_watched(conclusion, runs, settle)
     return Rehearsed(tuple(command), tuple(places), tuple(runs), process, conclusion, tuple(dict.fromkeys(reports)))
+
+
+def _as_far_as_watched(conclusion: Conclusion, runs: Sequence[Run], settle: float) -> Conclusion:
+    """A program that still ran when it was ended may have been about to come again, without TLS: that was not waited for."""
+    ended = any(_came(run) and run.exit_code is None for run in runs)
+    if not ended or conclusion.trust is not Trust.REJECTS or conclusion.falls_back:
+        return conclusion
+    text = f"it still ran when it was ended, {settle:g} s after it had left: whether it comes again later, without TLS, was not waited for"
+    hint = conclusion.hint or "`--settle 10` waits longer"
+    return replace(conclusion, reasons=(*conclusion.reasons, Reason("watched-briefly", text, SOURCE)), hint=hint)
 
 
 def ways_for(command: Sequence[str], places: Sequence[Place], *, wanted: str = "") -> tuple[Way, ...]:
