@@ -77,6 +77,11 @@ def test_a_splice_changes_what_it_means_and_nothing_else(path: str, before: str,
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        pytest.param(
+            "schema.prisma",
+            'datasource db {\n  provider = "postgresql"\n  url = "postgresql://u@db.example.com/o?sslmode=require&sslcert=./rds.pem"\n}\n',
+            id="prisma-knows-no-verify-full",
+        ),
         ("a.env", "PGSSLMODE=require\n"),
         ("a.env", "PGSSLMODE=verify-full\nPGSSLROOTCERT=/x\n"),
         ("a.env", "PGSSLMODE=${M:-require}\nPGSSLROOTCERT=/x\n"),

@@ -14,7 +14,7 @@ ANCHOR = re.compile(
     |PG(?:\.|::)\w{0,30}[cC]onn|Sequel\.|establish_connection|pg_p?connect|new\s{1,5}\\?PDO|django\.db\.backends|dj_database_url|DriverManager\.getConnection|PGSimpleDataSource
     |NpgsqlConnection|UseNpgsql|SslMode|PgConnectOptions|PgPoolOptions|PgSslMode|tokio_postgres|SslConnector|TlsConnector|setSsl|\.sslMode|\.sslRootCert|PGProperty
     |rds-ca|rds_ca|global-bundle|rds-combined|BEGIN\ CERT|trustStore|NonValidating|SingleCert|caCertificate|CaCertificate|CACertificateIdentifier|ca_cert_identifier
-    |sslfactory|sslhostnameverifier|["']ssl["']\s{0,3},|ssl_require\b|rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w{0,30}|DATABASE_SSL\w{0,30}|\w{1,30}_SSLMODE|InsecureSkipVerify|create_default_context|_create_unverified|SSLContext\(|CERT_NONE|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
+    |sslfactory|sslhostnameverifier|["']ssl["']\s{0,3},|ssl_require\b|rds\.force_ssl|DATABASE_URL|DB_URL|DB_SSL\w{0,30}|DATABASE_SSL\w{0,30}|\w{1,30}_SSLMODE|InsecureSkipVerify|create_default_context|_create_unverified|SSLContext\(|CERT_(?:NONE|REQUIRED|OPTIONAL)|check_hostname|load_verify|verify_none|NODE_TLS_REJECT|NODE_EXTRA_CA
     |trustServerCertificate|Trust\ Server|root\.crt|ssl_opts|verify_peer|trustAll|PgClient|PgPool|PgConnection
     |\b(?:psql|pg_dump|pg_restore|pg_basebackup)\s|CertificateValidationCallback
     |(?:type|dialect|client|driver|adapter|provider|ENGINE)["']?\s{0,5}(?:[:=]|=>)\s{0,5}["'](?:pg|postgres|postgresql|pgsql|django\.db)
@@ -27,7 +27,7 @@ STEMS = tuple(
     "ssl tls postgres postgis psycopg pg8000 asyncpg aiopg pgx pgp pq. pgsql pghost pgpool pgclient pgconn pgprop pgsimple pg. pg: dbname= database= jdbc: r2dbc dbi:pg"
     " root_ca rootca root.cr ca_cert cacert ca_file cafile connectionpool create_engine create_async create_pool createpool createconnection knex( sql.open gorm.open"
     " sequel. sequelize establish_conn pdo drivermanager npgsql pool( client( datasource( prismapg connection( typeormmodule connector django.db dj_database"
-    " rds-ca rds_ca rds-comb rds.force global-bundle begin?cert truststore nonvalid singlecert cert_none check_hostname load_verify verify_none verify_peer database_url psql pg_dump pg_restore pg_basebackup certificatevalidation"
+    " rds-ca rds_ca rds-comb rds.force global-bundle begin?cert truststore nonvalid singlecert cert_none cert_required cert_optional check_hostname load_verify verify_none verify_peer database_url psql pg_dump pg_restore pg_basebackup certificatevalidation"
     " db_url db_ssl insecureskip node_tls node_extra trustserver trust?server trustall \"pg\" 'pg'".replace("?", "\0").split()
 )
 STEMS = tuple(stem.replace("\0", " ") for stem in STEMS)

@@ -38,6 +38,8 @@ def hand_over(page: Page) -> None:
         if context is None:
             continue
         maker = makers[context.index]
+        if _is_lax(page, maker) and not {"verify_mode", "check_hostname"} <= {e.name for e in told.get(scope, ())}:
+            continue  # what such a context checks by itself depends on its protocol
         entry.written, entry.value, entry.plain, entry.refers = entry.value, maker.label.rpartition(".")[2], True, ()
         after = [e for e in told.pop(scope, ()) if context.start <= e.key_start <= entry.key_start]
         for other in (*told.pop(context.index, ()), *told.pop(maker.index, ()), *after):
@@ -63,6 +65,12 @@ def _is_taken(block: Block) -> bool:
 
 def _is_maker(block: Block) -> bool:
     return block.kind == "call" and block.label.rpartition(".")[2] in MAKERS
+
+
+def _is_lax(page: Page, maker: Block) -> bool:
+    """A bare ``SSLContext`` checks only as a client's: ``PROTOCOL_TLS_CLIENT``."""
+    made = page.text.text[maker.start : maker.start + 200].partition(")")[0]
+    return maker.label.rpartition(".")[2] == "SSLContext" and "PROTOCOL_TLS_CLIENT" not in made
 
 
 def scope_of(page: Page, block: int) -> int:

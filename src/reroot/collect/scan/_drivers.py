@@ -116,6 +116,7 @@ PREFIXES = {
     "HASURA_GRAPHQL_": ("libpq", "hasura"),
     "MB_DB_": ("pgjdbc", "metabase"),
     "AIRFLOW_CONN_": ("psycopg2", "airflow"),
+    "DATA_SOURCE_": ("lib-pq", "postgres_exporter"),
     "KC_DB_": ("pgjdbc", "keycloak"),
     "DB_POSTGRESDB_": ("node-postgres", "n8n"),
 }
@@ -217,7 +218,7 @@ def guess(finding: Finding, page: Page, labels: Sequence[str], named: Entry | No
         return
     if page.language == "sql" and finding.driver is None:
         finding.driver = "libpq"
-    if any(squeezed(e.name).startswith("servertls") for e in entries):
+    if any("servertls" in squeezed(e.name) for e in entries):
         finding.driver = "pgbouncer"
 
 

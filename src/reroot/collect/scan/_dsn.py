@@ -29,7 +29,7 @@ _KEYWORD = re.compile(
 _SEPARATED = re.compile(
     r"""(?<![\w-])([A-Za-z][A-Za-z _]{0,40}?)\s{0,3}=\s{0,3}("[^"\n]*"|\{[^{}\n]*\}|(?:\$\{[^{}\n]{0,200}\}|[^;"'`\n])*)"""
 )
-_HUNG = re.compile(rf"(?:^|{_HOLE}|\$\w{{1,100}})[?&](?=[\w%]{{1,40}}=)")
+_HUNG = re.compile(rf"(?:^(?:[\w.\-]{{1,100}}(?::\d{{1,5}})?/\w{{0,60}})?|{_HOLE}|\$\w{{1,100}})[?&](?=[\w%]{{1,40}}=)")
 """Options that follow the address of a connection, where that is a variable, or stands elsewhere."""
 HUNG = "hung"
 """The scheme of such options: whichever their address has."""

@@ -25,6 +25,8 @@ from ._steps import CURRENT, FROZEN
 from ._text import Text
 
 WEAK = frozenset({"require", "prefer", "allow", "no-verify"})
+WITHOUT_FULL = frozenset({"prisma"})
+"""Whose modes end at `require`: what they verify is another option."""
 SPELLINGS = {"npgsql": "VerifyFull"}
 
 
@@ -197,6 +199,7 @@ def _wanted(finding: Finding, text: str, identifier: str | None) -> Iterable[Spl
         written = text[mode.start : mode.end]
         if (
             written.lower() in WEAK
+            and finding.driver not in WITHOUT_FULL
             and finding.rule in ("RR103", "RR104", "RR110", "RR114")
             and (finding.roots or finding.rule == "RR103")
         ):

@@ -63,7 +63,7 @@ def given_of(finding: Finding, driver: str, files: Files) -> Given | None:
     """What the driver *driver* is given by the place of *finding*."""
     inner = {k: v for k, v in finding.settings.items() if k in finding.in_dsn}
     outer = {k: v for k, v in finding.settings.items() if k not in finding.in_dsn}
-    env = {k: v for k, v in outer.items() if k.startswith("PG") and k.isupper()}
+    env = {k: v for k, v in outer.items() if k.startswith("PG") and k.isupper() and not k.startswith("PGBOUNCER_")}
     options: dict[str, object] | None
     if driver in NODE:
         options = _nested({k: v for k, v in outer.items() if k not in env})

@@ -12,7 +12,7 @@ from ._reader import Entry, Page
 _INSIDE = re.compile(
     r"^(ssl|tls|options|dialectoptions|connectargs|extra|connectionparameters|properties|datasourceproperties|additionaljdbcproperties|trustcertificatepem|hikari|sslconfiguration|ssloptions|sslconfig"
     r"|engineoptions|driveroptions|poolconfig|config|xadatasourceproperties|connectionproperties|jdbc|connection|connectionoptions|pg|database_options|init_args|"
-    r"sslrootcert|tlsoptions|enginekwargs|handlers|postgressl|postgre_ssl|jsondata|authentication|sslsettings|params|parameters|query)$"
+    r"sslrootcert|tlsoptions|enginekwargs|kwargs|handlers|postgressl|postgre_ssl|jsondata|authentication|sslsettings|params|parameters|query)$"
 )
 _HEAD = re.compile(
     r"\.(hikari|data-?source-?properties|properties|options|ssl|xa|tomcat|dbcp2|connection-?properties|connectionProperties|additional-jdbc-properties|postgresql|trust-certificate-pem)(?=\.|$)",

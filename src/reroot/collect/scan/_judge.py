@@ -257,6 +257,7 @@ def _rule_of_policy(finding: Finding, policy: TrustPolicy) -> str:
         if not finding.mode and not finding.roots:
             return "RR120"
         mode = (finding.mode or "").lower()
+        mode += finding.settings.get("sslfactory", "").lower()
         if "nonvalid" in mode or "no-verify" in mode or "reject" in mode or "trust" in mode:
             return "RR111"
         return "RR114" if policy.ask in (Ask.IF_OFFERED, Ask.IF_NEEDED) and policy.on_no_tls is OnDistrust.PLAINTEXT else "RR110"

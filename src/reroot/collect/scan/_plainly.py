@@ -46,7 +46,7 @@ def plainly(page: Page, spots: list[int]) -> None:
             taken.append(pair.span())
             pairs.append(pair.span())
             call = _CALL.match(line, pair.end()) if not pair[2] and pair.end() == pair.end(4) else None
-            if call is not None:
+            if call is not None and ENV.match(value + call[0]):
                 value += call[0]
                 taken[-1] = (pair.start(), call.end())
             computed = not pair[2] and not re.fullmatch(r"true|false|nil|None|null|\d+|:\w+|verify-\w+", value)

@@ -6,7 +6,7 @@ import re
 
 from . import _dsn, _environment, _names
 from ._counts import PATHISH, commented, counts, kind_lean, squeezed_value, strange_scheme
-from ._drivers import NATIVE, guess
+from ._drivers import CODE, NATIVE, guess
 from ._finding import Finding, Spot
 from ._groups import Group, opens_into
 from ._interpolation import look
@@ -36,8 +36,8 @@ def settings_of(page: Page, path: str, group: Group, file_lean: int) -> list[Fin
     if inert and not tls:
         found += [_inert(finding) for finding in [_from_entries(page, path, group, inert)] if finding is not None]
         return found
-    if page.language == "go" and len(group.dsns) == 1 and group.dsns[0][1].option("sslmode") and any(_names.role(e.name) == "mode" for e in tls):
-        apart = Group(group.block, group.stem, dsns=group.dsns)  # what `url.Values` are given is of another address
+    if _are_two(page, group, tls):
+        apart = Group(group.block, group.stem, dsns=group.dsns)
         return settings_of(page, path, apart, file_lean) + settings_of(page, path, Group(group.block, group.stem, group.by_role), file_lean)
     if group.dsns:
         for entry, dsn in group.dsns:
@@ -56,6 +56,15 @@ def settings_of(page: Page, path: str, group: Group, file_lean: int) -> list[Fin
         if default is not None:
             found.append(default)
     return found
+
+
+def _are_two(page: Page, group: Group, tls: list[Entry]) -> bool:
+    """Statements of one function or class: a string with a mode of its own, and a mode apart from it, are two connections."""
+    if page.language not in CODE or page.language in ("java", "kotlin") or len(group.dsns) != 1:
+        return False  # pgjdbc's `Properties` stand beside its URL
+    _, dsn = group.dsns[0]
+    said = dsn.option("sslmode", "ssl")
+    return said is not None and page.blocks[group.block].kind == "mapping" and any(_names.role(e.name) == "mode" and e.block == group.block for e in tls)
 
 
 def without_effect(page: Page, path: str, entry: Entry) -> bool:
@@ -218,6 +227,8 @@ def _from_dsn(page: Page, path: str, group: Group, entry: Entry, dsn: _dsn.Dsn, 
         if entry.exact:
             a, b = entry.start + server.start, entry.start + server.end
             finding.spots["roots"] = Spot(a, b, page.text.place(a)[0])
+    if not finding.mode and not finding.roots and (more := next((e for e in page.entries if e.block == entry.block and e.name == "**"), None)):
+        finding.rule, plain, refers = "RR121", False, [*refers, *more.refers]
     finding.decidable = page.sure and plain
     before = entry.value[: dsn.start]
     if not entry.plain and _FALLBACK.search(before) and look(entry.value[dsn.start : dsn.end]).plain:
@@ -251,7 +262,8 @@ def _deciders(page: Page, entry: Entry, option: _dsn.Option) -> tuple[str, ...]:
     holes = [m.start() for m in HOLES.finditer(path_text(page), entry.start, entry.end)]
     if hole.start(1) in holes and len(holes) == len(entry.refers):
         return (entry.refers[holes.index(hole.start(1))],)
-    return (hole[1].strip("{}"),) if hole[1].startswith("{") else _refers(option.value)
+    named = hole[1].strip("{}").partition(":")[0]
+    return (named,) if named and hole[1].startswith("{") else () if hole[1].startswith("{") else _refers(option.value)
 
 
 def _refers(value: str) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ def settle(page: Page) -> None:
         if not 1 <= len(entries) <= 6:
             continue
         named = {e.name.lower(): e for e in entries}
+        if len(entries) == 1 and "from_env" in named and page.blocks[index].label.lower() == "sslrootcert":  # Hasura's
+            taken = named["from_env"]
+            held = f"from_env: {taken.value}"
+            page.entries.append(Entry("sslrootcert", held, taken.start, taken.end, taken.key_start, index, False, (taken.value,), exact=False))
+            continue
         name = next((named[n] for n in _NAMES if n in named), None)
         value = next((named[v] for v in _VALUES if v in named), None)
         if name is None or not name.value or len(name.value) > 120:

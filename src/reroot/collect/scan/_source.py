@@ -354,6 +354,13 @@ class _Reading:
         given = [
             a.named_children[0] if a.type in ("argument", "value_argument") and len(a.named_children) == 1 else a for a in given
         ]
+        if label.endswith(".load_verify_locations") and len(given) == 1:  # said of the context, as `c.verify_mode` is
+            pair = PAIRS.get(given[0].type)
+            named = self.pair(given[0], pair) if pair is not None else None
+            if named is None or self.text(named[0]) == "cafile":
+                value = self.values.of(named[1] if named is not None else given[0])
+                self.values.add(self.page, "cafile", value, self.offset(given[0].start_byte), block)
+                return before
         if self.setter(label, given, node, block):
             return before
         inside = self.page.block(label, block, "call", self.offset(node.start_byte))
@@ -361,6 +368,9 @@ class _Reading:
             self.values.add(self.page, "", filled, filled.start, inside)
             return before
         for argument in given:
+            if argument.type in ("dictionary_splat", "hash_splat_argument") and argument.named_children and argument.named_children[0].type == "identifier":
+                name = self.text(argument.named_children[0])
+                self.page.add("**", name, self.offset(argument.start_byte), self.offset(argument.end_byte), self.offset(argument.start_byte), inside, plain=False, refers=(name,))
             if argument.type == "identifier" and self.text(argument) == "NoTls":  # tokio-postgres: a connector that does none
                 none = replace(self.values.of(argument), text="disable", plain=True, refers=(), written="NoTls", exact=False)
                 self.values.add(self.page, "sslmode", none, self.offset(argument.start_byte), inside)
@@ -389,6 +399,7 @@ class _Reading:
             len(given) == 1
             and role(name) in ("mode", "roots", "off", "factory", "truststore", "switch", "names")
             and squeezed(name) not in ("ssl",)
+            and method != "SSLContext"
         ):
             self.values.add(self.page, name, self.values.of(given[0]), self.offset(node.end_byte) - 1 if not given else at, block)
             return True

@@ -34,7 +34,7 @@ STRINGS = frozenset(
 )
 ENV = re.compile(
     r"""(?:process\.env(?:\.|\[["'`])|Deno\.env\.get\(["'`]|import\.meta\.env\.|os\.environ(?:\.get)?[\[(]["']|os\.getenv\(["']|getenv\(["']|ENV(?:\.fetch\(|\[)["']
-    |System\.getenv\(["']|os\.(?:Getenv|LookupEnv)\("|(?:std::)?env::var\("|env!\("|Environment\.GetEnvironmentVariable\("|env\(["']|config\(["']|\$_(?:ENV|SERVER)\[["']
+    |System\.getenv\((?:\)\.get(?:OrDefault)?\()?["']|os\.(?:Getenv|LookupEnv)\("|(?:std::)?env::var\("|env!\("|Environment\.GetEnvironmentVariable\("|env\(["']|config\(["']|\$_(?:ENV|SERVER)\[["']
     |System\.(?:get_env|fetch_env!)\("|Configuration\[["']|viper\.Get\w*\("|env\.(?:str|bool|db|get|string)\(["']|getProperty\(["']|GetValue<\w+>\(["']
     |configService\.get(?:OrThrow)?(?:<\w+>)?\(["']|config\.get(?:<\w+>)?\(["']|@Value\(["']\$\{|GetConnectionString\(["']|decouple\.config\(["'])([\w.:\-]+)""",
     re.VERBOSE,
