@@ -39,6 +39,7 @@ ROWS = [
     pytest.param("postgres-fdw", "15", None, {"host": "db", "sslmode": "", "client_encoding": "UTF8"}, "error", id="postgres-fdw-keeps-words-for-itself"),
     pytest.param("sqlx", "0.8", f"{VERIFIED}&sslcert=/c.pem", {}, "blocked", id="sqlx-certificate-without-its-key"),
     pytest.param("pdo", "8.2", "pgsql:host=db;sslmode=verify-full;sslrootcert=", {"username": "app"}, "error", id="pdo-an-empty-word-swallows-the-user"),
+    pytest.param("pdo", "8.2", "pgsql:host=db;sslmode=verify-full;sslrootcert=/r.pem;connect_timeout=abc", {}, "", id="pdo-writes-a-timeout-of-its-own"),
     pytest.param("dbd-pg", "3.16", "dbi:Pg:host=db;sslmode=verify-full;sslrootcert=", {"username": "app"}, "error", id="dbd-pg-an-empty-word-swallows-the-user"),
     pytest.param("dbd-pg", "3.16", "dbi:Pg:host=db;sslmode=verify-full;sslrootcert=/r.pem", {"username": "app"}, "", id="dbd-pg-with-a-user"),
 ]  # fmt: skip

@@ -49,7 +49,7 @@ WORDS = tuple(
         },
         **{
             "targetServerType": ("primary",),
-            "connect_timeout": ("5", "abc"),
+            "connect_timeout": ("5",),
             "tcp_user_timeout": ("500",),
             "keepalives": ("0",),
         },

@@ -21,7 +21,7 @@ def read(given: Given) -> Settings:
     pairs = list(dsn_pairs(given, PREFIX, f"{login} {TIMEOUT}"))
     check_swallowed(pairs, login)
     if pairs and "=".join(pairs[-1]) == TIMEOUT:
-        pairs.pop()
+        pairs = [(name, value) for name, value in pairs if name != "connect_timeout"]  # whatever was written before, the last counts
     return _libpq.effective(given, [*pairs, *_libpq.from_options(named)])
 
 

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 
 from ._reader import Block, Entry, Page
+from ._values import ENV
 
 MAKERS = ("create_default_context", "SSLContext", "_create_unverified_context")
 PATH = re.compile(r"\.(?:pem|crt|cer)$")
@@ -21,8 +22,13 @@ def hand_over(page: Page) -> None:
     """Give each connection what is said of the context that it takes."""
     if page.language == "go":
         _pools(page)
-    if page.language != "python":
-        return
+    if page.language == "python":
+        _contexts(page)
+        page.entries = [e for e in page.entries if not _is_nobodys(page, e)]
+
+
+def _contexts(page: Page) -> None:
+    """Python's: what is said of a context is put where it is taken."""
     takers = [e for e in page.entries if e.name in TAKES and not e.plain and len(e.refers) == 1 and _is_taken(page.blocks[e.block])]
     makers = {block.parent: block for block in page.blocks if _is_maker(block)}
     made = {(block.label, block.parent): block for block in page.blocks if block.index in makers}
@@ -44,6 +50,17 @@ def hand_over(page: Page) -> None:
         after = [e for e in told.pop(scope, ()) if context.start <= e.key_start <= entry.key_start]
         for other in (*told.pop(context.index, ()), *told.pop(maker.index, ()), *after):
             other.block = entry.block
+
+
+def _is_nobodys(page: Page, entry: Entry) -> bool:
+    """Said of a context that no driver here takes: that it verifies, or with roots which the text does not name."""
+    if page.blocks[entry.block].kind not in ("mapping", "file"):
+        return False
+    if entry.name == "check_hostname":
+        return entry.value == "true"
+    if entry.name == "verify_mode":
+        return entry.value in ("CERT_REQUIRED", "CERT_OPTIONAL")
+    return entry.name == "cafile" and not entry.plain and not ENV.search(entry.value)
 
 
 def _pools(page: Page) -> None:

@@ -219,6 +219,8 @@ def _rule(finding: Finding, policy: TrustPolicy | None) -> str:
 
 def _off(name: str, value: str) -> str:
     """A switch that turns verification off, or on, depending on which way it speaks."""
+    if _names.squeezed(name) == "checkhostname":
+        return "RR102"  # the chain is checked either way
     speaks_of_rejecting = any(w in _names.squeezed(name) for w in ("reject", "verify", "validate", "verification"))
     off = value.strip("'\"") in (_names.NO if speaks_of_rejecting else _names.YES | {"accept_invalid_certs"})
     if "skip" in name or "noverify" in name or "insecure" in name:
