@@ -130,10 +130,8 @@ def _show_text(shown: Shown) -> str:
         remarks.append(f"the rules for {shown.reader} were not run beside the real loader")
     if remarks:
         lines += ["", *(f"  - {remark}" for remark in remarks)]
-    lines += [
-        "",
-        f"{_count(len(shown.anchors.certificates), 'root')}, {_count(len(shown.problems), 'remark')}; `reroot trust check` tries a chain",
-    ]
+    then = "`reroot trust check` tries a chain" if shown.anchors.certificates else "no chain verifies against it"
+    lines += ["", f"{_count(len(shown.anchors.certificates), 'root')}, {_count(len(shown.problems), 'remark')}; {then}"]
     return "\n".join(lines)
 
 

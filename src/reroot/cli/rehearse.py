@@ -29,7 +29,7 @@ EXITS = {"trusts": 0, "rejects": 1, "verifies-nothing": 1, "never-asks-for-tls":
 @click.option("--next-key", type=FILE, help="Its key, where it is ours; without it the proof is withheld.")
 @click.option("--current", type=FILE, help="The chain of today (PEM).")
 @click.option("--current-key", type=FILE, help="Its key.")
-@click.option("--root", metavar="FILE|FAMILY", help="The next root, where no chain exists yet: PEM, or `aws:eu-west-1`.")
+@click.option("--root", metavar="FILE|FAMILY", help="The next root, where no chain exists yet: a PEM file, or a family that has one root.")
 @click.option("--wrong-name", type=FILE, help="A chain of the same authority for another host: is the name checked?")
 @click.option("--wrong-name-key", type=FILE, help="Its key.")
 @click.option(
@@ -212,7 +212,8 @@ def _root(text: str) -> Certificate:
     roots = [r for r in family.roots if r.is_root and not r.stage and (not region or r.region == region)]
     if len(roots) != 1:
         names = ", ".join(f"`{r.certificate.title}`" for r in roots[:6])
-        raise InputError(f"`{text}` stands for {len(roots)} roots", hint=family.where(region) or f"write the one you mean to a file: {names} …")
+        one = f"`reroot trust bundle --for {text} --to CA --only -o pem=next.pem` writes the one you mean, then `--root next.pem`"
+        raise InputError(f"`{text}` stands for {len(roots)} roots: {names}", hint=family.where(region) or one)
     return roots[0].certificate
 
 

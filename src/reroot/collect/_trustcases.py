@@ -74,7 +74,8 @@ def read(path: str) -> bytes:
             return file.read(Limits.BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name cannot be used"
-        raise TrustStoreError(f"cannot be read: {why}", where=path) from error
+        hint = "`reroot trust fetch` brings a bundle from an address" if "://" in path else ""
+        raise TrustStoreError(f"cannot be read: {why}", where=path, hint=hint) from error
 
 
 def _text(case: Values, name: str) -> str:
