@@ -126,7 +126,7 @@ def ours(version: str, question: dict[str, Any]) -> dict[str, Any]:
         policy = asyncpg.policy(given, settings)
     except SettingsError as error:
         return {"error": error.message}
-    if policy.refused is not None and policy.refused.code != "server-parameter":  # which asyncpg learns from the server
+    if policy.refused is not None and policy.refused.code != "not-a-server-parameter":  # which asyncpg learns from the server
         return {"error": policy.refused.text}
     return {
         "addresses": [e.host if e.is_unix_socket else [e.host, int(e.port)] for e in settings.endpoints],

@@ -66,7 +66,7 @@ def config(given: Given) -> dict[str, Any]:
         if name in known:
             found[name] = _value(name, options, query, env)
     found["target_session_attrs"] = _session_attributes(options, query, env)
-    found["connection"] = {name: value for name, value in query.items() if name not in known and value}
+    found["connection"] = {name: value for name, value in query.items() if name not in known}
     return found
 
 
@@ -160,7 +160,7 @@ def policy(given: Given, settings: Settings) -> TrustPolicy:
         base = _over_tls(given, found, ssl)
     else:
         base = TrustPolicy(Ask.NEVER, reasons=(Reason("tls-not-asked", "ssl is off, the default: TLS is never asked for", SOURCE),))
-    refused = _parameters.refused(found["connection"])
+    refused = _parameters.refused(name for name, value in found["connection"].items() if value)  # it sends no empty one
     if refused is not None:
         return replace(base, refused=refused)
     if several and base.ask is not Ask.NEVER:

@@ -19,7 +19,6 @@ FAMILY = (
             "tls-not-built-in",
             "odd-connection-string",
             "not-a-server-parameter",
-            "server-parameter",
             "several-hosts",
             "server-refuses-parameter",
         ),
